@@ -1,0 +1,151 @@
+"""The settings of Lead Desk: the environment first, then the top-level keys of ``.streamlit/secrets.toml``.
+
+The file is read here, without Streamlit, so that the same settings hold for the pages, the API, the migrations and
+the benchmarks, none of which all run inside Streamlit.
+"""
+
+import functools
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from lib.errors import WrongSetting
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRETS_FILE = ROOT / ".streamlit" / "secrets.toml"
+
+DATABASE_URL_EXPECTED = "an address such as postgresql://user:password@host:5432/database"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``database_url`` is in the form psycopg.connect() takes (a libpq URI or "host=... dbname=..."); None means the
+    embedded server. It is left out of the repr, since it usually holds a password."""
+
+    database_url: str | None = field(default=None, repr=False)
+    pool_mode: str = "session"
+    pool_size: int = 10
+    statement_timeout_seconds: int = 15
+    data_folder: Path = ROOT / ".lead-desk"
+
+    @property
+    def is_demo(self) -> bool:
+        return self.database_url is None
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ, secrets_file: Path = SECRETS_FILE) -> Self:
+        """Raises WrongSetting for a value that cannot be used, and for a secrets file that cannot be read."""
+        values = {**_secrets(secrets_file), **environ}
+        return cls(
+            database_url=_database_url(_text(values, "DATABASE_URL")),
+            pool_mode=_pool_mode(_text(values, "DATABASE_POOL_MODE") or cls.pool_mode),
+            pool_size=_whole_number(values, "DATABASE_POOL_SIZE", cls.pool_size, at_most=100),
+            statement_timeout_seconds=_whole_number(values, "DATABASE_TIMEOUT", cls.statement_timeout_seconds,
+                                                    at_most=600, unit=" of seconds"),
+            data_folder=_folder(_text(values, "LEAD_DESK_DATA")) or cls.data_folder,
+        )
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process. A change of the environment or of the file needs a restart."""
+    return Settings.load()
+
+
+def _secrets(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    except tomllib.TOMLDecodeError as error:
+        reason = str(error)
+    # Nothing is chained: a traceback that shows the file's text would show the passwords in it.
+    raise _wrong("secrets.toml", f"The settings file {file} cannot be read: {reason}.") from None
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    """The value without surrounding spaces, or "" where it is not set: a blank one counts as not set."""
+    value = values.get(name, "")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _wrong(name, f"{name} in secrets.toml must be a text or a number, not {type(value).__name__}.")
+    return str(value).strip()
+
+
+def _whole_number(values: Mapping[str, Any], name: str, default: int, *, at_most: int, unit: str = "") -> int:
+    text = _text(values, name)
+    if not text:
+        return default
+    if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= at_most:
+        raise _wrong(name, f"{name} is {text!r}, but it must be a whole number{unit} from 1 to {at_most}.")
+    return int(text)
+
+
+def _pool_mode(text: str) -> str:
+    if text not in ("session", "transaction"):
+        raise _wrong("DATABASE_POOL_MODE", f"DATABASE_POOL_MODE is {text!r}, but it must be session, or transaction "
+                                           "behind a PgBouncer in transaction mode.")
+    return text
+
+
+def _folder(text: str) -> Path | None:
+    if not text:
+        return None
+    # A relative folder counts from the checkout, so that the data is found from whatever folder the app is started.
+    folder = ROOT / Path(text).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise _wrong("LEAD_DESK_DATA", f"LEAD_DESK_DATA is {text!r}, but it must be a folder, and this is a file.")
+    return folder
+
+
+def _database_url(text: str) -> str | None:
+    if not text:
+        return None
+    # SQLAlchemy's addresses name a driver after a plus sign, which libpq does not know.
+    url = re.sub(r"^postgres(?:ql)?(?:\+\w+)?://", "postgresql://", text)
+    shown = _without_password(url)
+    if "://" in url.partition("=")[0] and not url.startswith("postgresql://"):
+        raise _wrong("DATABASE_URL", f"DATABASE_URL is {shown!r}, but Lead Desk runs on PostgreSQL only: "
+                                     f"it must be {DATABASE_URL_EXPECTED}.")
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.Error as error:
+        # libpq quotes what it stumbles over, which may be a part of the password: repeat it only where there is none.
+        reason = f" ({str(error).strip()})" if shown == url else ""
+        raise _wrong("DATABASE_URL",
+                     f"DATABASE_URL is {shown!r}, which is not a PostgreSQL address{reason}: "
+                     f"it must be {DATABASE_URL_EXPECTED}.") from None
+    for port in str(parts.get("port") or "").split(","):
+        # libpq looks at the port only when it connects. A "/" in a password ends the host there, and what comes
+        # before it is then taken for the port.
+        if port and not (re.fullmatch("[0-9]{1,5}", port) and 1 <= int(port) <= 65535):
+            raise _wrong("DATABASE_URL",
+                         f"DATABASE_URL is {shown!r}, whose port is not a number from 1 to 65535. In a password, "
+                         "the characters @ / % must be written as %40 %2F %25.")
+    return url
+
+
+def _without_password(url: str) -> str:
+    """The address with everything starred that may be a password, in a malformed address too."""
+    if "://" in url:
+        # Up to the last "@", for a password may hold one that is not escaped.
+        url = re.sub(r"(://[^:/?#@]*:).*@", r"\1***@", url)
+        # Without an "@", what follows the first colon is a port, or a password whose host was forgotten.
+        url = re.sub(r"(://[^:@\[]*:)(?![0-9,:]*(?:[/?]|$)|\*\*\*@).*", r"\1***", url)
+    shown = {"host", "hostaddr", "port", "dbname", "user", "sslmode", "target_session_attrs", "connect_timeout"}
+    return re.sub(r"(\w+)(\s*=\s*)('(?:\\.|[^'\\])*'?|[^\s&]+)",
+                  lambda match: match[0] if match[1] in shown else f"{match[1]}{match[2]}***", url)
+
+
+def _wrong(name: str, sentence: str) -> WrongSetting:
+    return WrongSetting(sentence, {name: sentence})

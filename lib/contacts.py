@@ -1,0 +1,254 @@
+"""Contacts with leads: log them, and take them back.
+
+``contact_attempts`` holds each one (V2 of the specification); the lead's own columns hold the summary that lists and
+numbers read (V1, V3). The summary is kept in step by addition, never by recounting: a database that was upgraded has
+counts whose contacts were never written down.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from lib import history, leads, once, users
+from lib.auth import Actor, check_change, check_log_for
+from lib.errors import Invalid, LeadDeskError, NotAllowed, NotFound
+from lib.fields import from_json, text_of, to_json
+from lib.history import Change, Outcome, Refusal
+from lib.models import ContactAttempt, Direction, Lead, LeadEvent, Method, Status
+
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The columns that sum up one direction, and where a contact in that direction moves a lead."""
+
+    at: str
+    count: str
+    method: str | None
+    promotes: tuple[Status, ...]
+    to: Status
+
+    def columns(self) -> list[str]:
+        return [column for column in (self.at, self.method, self.count) if column]
+
+
+SUMMARIES = {
+    Direction.OUTBOUND: Summary("last_contacted_at", "contact_count", "last_contact_method",
+                                (Status.NEW, Status.ENRICHED), Status.CONTACTED),
+    Direction.INBOUND: Summary("last_response_at", "response_count", None,
+                               (Status.NEW, Status.ENRICHED, Status.CONTACTED), Status.CONVERSING),
+}
+
+
+def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, method: str,
+                direction: str = Direction.OUTBOUND, notes: str | None = None, subject: str | None = None,
+                successful: bool = False, occurred_at: datetime | None = None, made_by: uuid.UUID | None = None,
+                key: str | None = None, now: datetime | None = None) -> Outcome:
+    """Log the same contact with each of these leads.
+
+    An outbound contact adds one to ``contact_count``, sets the last contact to the latest outbound one (one that is
+    logged late never moves it backwards), and moves ``new`` and ``enriched`` to ``contacted``. An inbound one does the
+    same for the responses, and moves those and ``contacted`` to ``conversing``. ``leads.notes`` is left alone.
+
+    ``occurred_at`` (aware, default ``now``) may lie in the past but not in the future; ``made_by`` is the colleague
+    who made the contact, by default the actor. With a ``key`` the call happens once: a repeat gets the first outcome.
+    Raises Invalid with the field named, NotAllowed for another's contact, KeyReused; what is wrong with a single lead
+    is among the refusals.
+    """
+    now = now or datetime.now(UTC)
+    occurred_at = occurred_at or now
+    contact = {
+        "method": _one_of(Method, "method", method),
+        "direction": _one_of(Direction, "direction", direction),
+        "subject": text_of(500)("subject", subject),
+        "notes": text_of(20_000, lines=True)("notes", notes),
+        "successful": bool(successful) or direction == Direction.INBOUND,
+        "occurred_at": _when(occurred_at, now),
+        "user_id": made_by or actor.user_id,
+    }
+    check_log_for(actor, contact["user_id"])
+    users.find(session, actor, contact["user_id"])
+    if key is None:
+        return _log(session, actor, lead_ids, contact, now)
+    request = {"leads": sorted(map(str, lead_ids)), **{name: to_json(value) for name, value in contact.items()
+                                                       if name != "occurred_at"}}
+    answer = once.once(session, actor, key, request,
+                       lambda: _to_answer(_log(session, actor, lead_ids, contact, now)))
+    return _from_answer(answer)
+
+
+def take_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: uuid.UUID, undoes: uuid.UUID,
+              locked: Mapping[uuid.UUID, Row], *, now: datetime) -> list[uuid.UUID]:
+    """Remove the contacts that a batch logged, and let counters, last contact and status follow; the leads' ids.
+
+    The last contact becomes the latest one that remains, and the status goes back only where no later contact holds
+    it. ``locked`` are the leads of the events, locked by the caller.
+    """
+    lead_ids = [event.lead_id for event in events if event.lead_id in locked]
+    removed = session.execute(
+        delete(ContactAttempt)
+        .where(ContactAttempt.batch_id == undoes, ContactAttempt.lead_id.in_(lead_ids))
+        .returning(*ContactAttempt.__table__.columns)).all()
+    remaining = _remaining(session, lead_ids)
+    oldest = _before_history(session, lead_ids)
+    event_of = {event.lead_id: event for event in events}
+    changes = []
+    for contact in removed:
+        lead, event = locked[contact.lead_id], event_of[contact.lead_id]
+        summary = SUMMARIES[Direction(contact.direction)]
+        others = [other for other in remaining.get(lead.id, []) if other.direction == contact.direction]
+        after: dict[str, Any] = {summary.count: max(getattr(lead, summary.count) - 1, 0)}
+        if getattr(lead, summary.at) == contact.occurred_at:
+            at, method = oldest.get((lead.id, summary.at), (None, None))
+            for other in others:
+                if at is None or other.occurred_at >= at:
+                    at, method = other.occurred_at, other.method
+            after[summary.at] = at
+            if summary.method:
+                after[summary.method] = method
+        if lead.status == event.after.get("status"):
+            after["status"] = _status_from(event.before["status"], remaining.get(lead.id, []))
+        before = {column: getattr(lead, column) for column in after}
+        row = {name: to_json(value) for name, value in contact._mapping.items()}
+        changes.append((Change(lead.id, before | {"contact": row}, after), after))
+    _write_each(session, ((change.lead_id, after) for change, after in changes))
+    history.record(session, actor, batch_id, "contact_removed", [change for change, _ in changes], now=now,
+                   undoes=undoes)
+    return [change.lead_id for change, _ in changes]
+
+
+def put_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: uuid.UUID, undoes: uuid.UUID,
+             locked: Mapping[uuid.UUID, Row], *, now: datetime) -> list[uuid.UUID]:
+    """Log again the contacts that ``take_back`` removed: the way to undo an undo."""
+    changes = []
+    for event in events:
+        lead = locked.get(event.lead_id)
+        if lead is None:
+            continue
+        row = event.before["contact"]
+        contact = {name: from_json(name, row[name]) for name in
+                   ("method", "direction", "subject", "notes", "successful", "occurred_at", "user_id")}
+        changes.append((_change(lead, contact), contact))
+    _insert(session, actor, batch_id, changes)
+    history.record(session, actor, batch_id, "contact_restored", [change for change, _ in changes], now=now,
+                   undoes=undoes)
+    return [change.lead_id for change, _ in changes]
+
+
+def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact: dict[str, Any],
+         now: datetime) -> Outcome:
+    batch_id = uuid.uuid4()
+    refused: list[Refusal] = []
+    changes: list[Change] = []
+    for lead in leads.lock(session, actor, lead_ids, refused).values():
+        try:
+            check_change(actor, lead.assigned_to_user_id, lead.owner)
+        except LeadDeskError as error:
+            refused.append(Refusal(lead.id, leads.name_of(lead), error))
+            continue
+        changes.append(_change(lead, contact))
+    _insert(session, actor, batch_id, [(change, contact) for change in changes])
+    action = "contacted" if contact["direction"] == Direction.OUTBOUND else "responded"
+    history.record(session, actor, batch_id, action, changes, now=now)
+    return Outcome(batch_id, [change.lead_id for change in changes], (), refused)
+
+
+def _change(lead: Row, contact: Mapping[str, Any]) -> Change:
+    """What a contact does to a lead's own columns. The last contact's time and method are recorded as a pair."""
+    summary = SUMMARIES[Direction(contact["direction"])]
+    after: dict[str, Any] = {summary.count: getattr(lead, summary.count) + 1}
+    held = getattr(lead, summary.at)
+    if held is None or contact["occurred_at"] >= held:
+        after[summary.at] = contact["occurred_at"]
+        if summary.method:
+            after[summary.method] = contact["method"]
+    if lead.status in summary.promotes:
+        after["status"] = summary.to.value
+    return Change(lead.id, {column: getattr(lead, column) for column in after}, after)
+
+
+def _insert(session: Session, actor: Actor, batch_id: uuid.UUID,
+            changes: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
+    if not changes:
+        return
+    session.execute(insert(ContactAttempt), [
+        {"company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, **contact}
+        for change, contact in changes])
+    _write_each(session, ((change.lead_id, change.after) for change, _ in changes))
+
+
+def _write_each(session: Session, values: Iterable[tuple[uuid.UUID, dict[str, Any]]]) -> None:
+    """Write each lead's changed columns; leads whose columns are the same ones go in one batch to the server."""
+    batches: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for lead_id, after in values:
+        batches.setdefault(tuple(sorted(after)), []).append({"lead": lead_id} | {f"to_{k}": after[k] for k in after})
+    for columns, rows in batches.items():
+        statement = update(Lead.__table__).where(Lead.id == bindparam("lead")).values(
+            {column: bindparam(f"to_{column}") for column in columns})
+        session.execute(statement, rows)
+
+
+def _remaining(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
+    """The leads' contacts, oldest first."""
+    found: dict[uuid.UUID, list[Row]] = {}
+    for row in session.execute(
+            select(ContactAttempt.lead_id, ContactAttempt.occurred_at, ContactAttempt.method, ContactAttempt.direction)
+            .where(ContactAttempt.lead_id.in_(lead_ids)).order_by(ContactAttempt.occurred_at, ContactAttempt.id)):
+        found.setdefault(row.lead_id, []).append(row)
+    return found
+
+
+def _before_history(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str], tuple]:
+    """What the last contact and response were before the first event that changed them: when, and by what method."""
+    found = {}
+    for column in ("last_contacted_at", "last_response_at"):
+        for row in session.execute(
+                select(LeadEvent.lead_id, LeadEvent.before)
+                .where(LeadEvent.lead_id.in_(lead_ids), LeadEvent.before.has_key(column))
+                .distinct(LeadEvent.lead_id).order_by(LeadEvent.lead_id, LeadEvent.id)):
+            found[row.lead_id, column] = (from_json(column, row.before[column]), row.before.get("last_contact_method"))
+    return found
+
+
+def _status_from(before: str, remaining: Sequence[Row]) -> str:
+    """The status that a lead would have now if only the remaining contacts had been logged."""
+    status = before
+    for contact in remaining:
+        summary = SUMMARIES[Direction(contact.direction)]
+        if status in summary.promotes:
+            status = summary.to.value
+    return status
+
+
+def _one_of(kind: type[Method] | type[Direction], field: str, value: str) -> str:
+    if value not in list(kind):
+        raise Invalid.field(field, f"“{str(value)[:60]}” is not a {field}; choose one of {', '.join(kind)}.")
+    return str(value)
+
+
+def _when(occurred_at: datetime, now: datetime) -> datetime:
+    if occurred_at.tzinfo is None:
+        raise Invalid.field("occurred_at", "The time of a contact needs a time zone.")
+    if occurred_at > now:
+        raise Invalid.field("occurred_at", "A contact cannot lie in the future.")
+    if occurred_at < EARLIEST:
+        raise Invalid.field("occurred_at", f"A contact before {EARLIEST.year} cannot be logged.")
+    return occurred_at
+
+
+def _to_answer(outcome: Outcome) -> dict[str, Any]:
+    return {"batch_id": str(outcome.batch_id), "done": [str(lead_id) for lead_id in outcome.done],
+            "refused": [[str(each.lead_id), each.name, str(each.error), each.error.code] for each in outcome.refused]}
+
+
+def _from_answer(answer: Mapping[str, Any]) -> Outcome:
+    errors = {error.code: error for error in (NotFound, NotAllowed)}
+    return Outcome(uuid.UUID(answer["batch_id"]), [uuid.UUID(each) for each in answer["done"]], (), [
+        Refusal(uuid.UUID(lead_id), name, errors[code](message))
+        for lead_id, name, message, code in answer["refused"]])

@@ -1,0 +1,145 @@
+"""The way to the database: one engine per process, short transactions, errors in plain words.
+
+Transactions begin and end in two kinds of place only: a page's read or submit block, and an API endpoint. Nothing may
+draw inside one: Streamlit stops a script by raising out of any ``st.*`` call, which would roll the work back unseen.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from lib.config import Settings
+from lib.errors import CannotStart, DatabaseUnavailable, OutcomeUnknown
+
+_bind: Engine | Connection | None = None
+_in_flight = 0
+_idle = threading.Condition()
+
+
+def connect(conninfo: str, settings: Settings) -> Engine:
+    """Make an engine for a libpq address. Nothing is connected yet.
+
+    The address goes to libpq unparsed, so that several hosts and ``target_session_attrs`` mean what they mean there.
+    """
+    pooled_by_transaction = settings.pool_mode == "transaction"
+    timeout = f"{settings.statement_timeout_seconds}s"
+    arguments: dict = {"connect_timeout": 5, "application_name": "lead-desk"}
+    if pooled_by_transaction:
+        # PgBouncer hands each transaction to another server session, where a prepared statement is not known.
+        arguments["prepare_threshold"] = None
+    else:
+        arguments["options"] = (f"-c statement_timeout={timeout} -c idle_in_transaction_session_timeout=60s "
+                                "-c TimeZone=UTC -c synchronous_commit=on")
+
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(conninfo, **arguments),
+        pool_size=settings.pool_size,
+        max_overflow=2,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+    )
+    if pooled_by_transaction:
+        @event.listens_for(engine, "begin")
+        def limit_this_transaction(connection: Connection) -> None:
+            # A session setting would outlive the transaction on a connection that others share.
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{timeout}'")
+    return engine
+
+
+def use(bind: Engine | Connection | None) -> None:
+    """Let every transaction of this process go through ``bind``. Tests pass one open connection."""
+    global _bind
+    _bind = bind
+
+
+def engine() -> Engine | Connection:
+    if _bind is None:
+        raise CannotStart("Lead Desk has not been started: run it with “streamlit run app.py”.")
+    return _bind
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One transaction: kept when the block ends, rolled back when anything at all is raised in it.
+
+    Raises DatabaseUnavailable when the database does not answer (nothing was written), and OutcomeUnknown when the
+    connection broke during the commit itself.
+    """
+    # Another session joins the outer transaction of a test's connection with savepoints, and owns an engine's.
+    session = Session(engine(), expire_on_commit=False, join_transaction_mode="create_savepoint")
+    with _counted():
+        try:
+            with _in_plain_words():
+                yield session
+            with _in_plain_words(committing=True):
+                session.commit()
+        except BaseException:
+            with _quietly():
+                session.rollback()
+            raise
+        finally:
+            with _quietly():
+                session.close()
+
+
+def is_answering() -> bool:
+    try:
+        with transaction() as session:
+            session.execute(text("SELECT 1"))
+    except DatabaseUnavailable:
+        return False
+    return True
+
+
+def drain(seconds: float) -> bool:
+    """Wait until no transaction is running, for at most ``seconds``; True when none is."""
+    deadline = time.monotonic() + seconds
+    with _idle:
+        return _idle.wait_for(lambda: _in_flight == 0, timeout=max(0.0, deadline - time.monotonic()))
+
+
+@contextmanager
+def _counted() -> Iterator[None]:
+    global _in_flight
+    with _idle:
+        _in_flight += 1
+    try:
+        yield
+    finally:
+        with _idle:
+            _in_flight -= 1
+            _idle.notify_all()
+
+
+@contextmanager
+def _in_plain_words(committing: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable("Too many people are waiting for the database. Nothing was saved; "
+                                  "please try again.") from error
+    except (OperationalError, InterfaceError) as error:
+        if isinstance(error.orig, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
+            raise DatabaseUnavailable("The database took too long. Nothing was saved; please try again.") from error
+        if committing:
+            raise OutcomeUnknown("The connection broke while saving, so it is not certain that the change was "
+                                 "kept.") from error
+        raise DatabaseUnavailable("The database does not answer. Nothing was saved; please try again.") from error
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """A rollback on a connection that is already gone has nothing left to do."""
+    try:
+        yield
+    except DBAPIError:
+        pass

@@ -1,0 +1,117 @@
+"""What has happened to leads: one event for every change, written in the change's own transaction, never altered."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, insert, select
+from sqlalchemy.orm import Session, aliased
+
+from lib.auth import Actor
+from lib.errors import LeadDeskError, NotFound
+from lib.fields import to_json
+from lib.models import ContactAttempt, LeadEvent, User
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one lead's columns held before and hold after, only those that differ."""
+
+    lead_id: uuid.UUID
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A lead that was left as it is, and why."""
+
+    lead_id: uuid.UUID
+    name: str
+    error: LeadDeskError
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.error}" if self.name else str(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a call did: the batch to undo it by, and each lead in exactly one of three lists."""
+
+    batch_id: uuid.UUID
+    done: Sequence[uuid.UUID] = ()
+    unchanged: Sequence[uuid.UUID] = ()
+    refused: Sequence[Refusal] = ()
+
+    def or_raise(self) -> "Outcome":
+        """This outcome, or the first refusal raised: for a call about a single lead."""
+        for refusal in self.refused:
+            raise refusal.error
+        return self
+
+
+def record(session: Session, actor: Actor, batch_id: uuid.UUID, action: str, changes: Iterable[Change], *,
+           now: datetime, undoes: uuid.UUID | None = None) -> None:
+    """Add one event per change. ``now`` is the time of the change (UTC)."""
+    rows = [{
+        "company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, "undoes_batch_id": undoes,
+        "actor_id": actor.user_id, "source": actor.source, "action": action, "at": now,
+        "before": {column: to_json(value) for column, value in change.before.items()},
+        "after": {column: to_json(value) for column, value in change.after.items()},
+    } for change in changes]
+    if rows:
+        session.execute(insert(LeadEvent), rows)
+
+
+def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, limit: int = 50,
+             before_id: int | None = None) -> Sequence[Row]:
+    """A lead's events, newest first: id, at, action, source, before, after, batch_id, actor, and its contact if any.
+
+    ``limit`` is in events; ``before_id`` pages on behind that event. The events of a lead of another company are
+    nowhere to be found: the list is empty.
+    """
+    undoing = aliased(LeadEvent)
+    undone = (select(undoing.id)
+              .where(undoing.undoes_batch_id == LeadEvent.batch_id, undoing.lead_id == LeadEvent.lead_id).exists())
+    query = (
+        select(LeadEvent.id, LeadEvent.at, LeadEvent.action, LeadEvent.source, LeadEvent.before, LeadEvent.after,
+               LeadEvent.batch_id, LeadEvent.actor_id, User.name.label("actor"), undone.label("is_undone"),
+               ContactAttempt.method, ContactAttempt.direction, ContactAttempt.subject, ContactAttempt.notes,
+               ContactAttempt.occurred_at)
+        .outerjoin(User, User.id == LeadEvent.actor_id)
+        .outerjoin(ContactAttempt, and_(ContactAttempt.lead_id == LeadEvent.lead_id,
+                                        ContactAttempt.batch_id == LeadEvent.batch_id))
+        .where(LeadEvent.company_id == actor.company_id, LeadEvent.lead_id == lead_id)
+        .order_by(LeadEvent.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(LeadEvent.id < before_id)
+    return session.execute(query).all()
+
+
+def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str) -> Row | None:
+    """Who last changed a column of a lead, and when: actor (a name) and at (UTC); None where no event tells."""
+    return session.execute(
+        select(User.name.label("actor"), LeadEvent.at)
+        .outerjoin(User, User.id == LeadEvent.actor_id)
+        .where(LeadEvent.company_id == actor.company_id, LeadEvent.lead_id == lead_id,
+               LeadEvent.after.has_key(column))
+        .order_by(LeadEvent.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def batch(session: Session, actor: Actor, batch_id: uuid.UUID) -> Sequence[Row]:
+    """The events of a batch, oldest first. Raises NotFound when the company has no such batch."""
+    events = session.execute(
+        select(LeadEvent.id, LeadEvent.lead_id, LeadEvent.actor_id, LeadEvent.action, LeadEvent.before,
+               LeadEvent.after)
+        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id)
+        .order_by(LeadEvent.id)
+    ).all()
+    if not events:
+        raise NotFound("There is nothing to undo.")
+    return events

@@ -1,0 +1,395 @@
+"""Leads: read them, make them, change them, hand them out.
+
+Every function takes the session and the actor first. It sees the actor's company and nothing else, checks what the
+actor's role may do, writes the event beside the change, and leaves the commit to the caller.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, func, insert, literal, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from lib import filters, history, users, views
+from lib.auth import Actor, check_assign, check_change
+from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
+from lib.fields import LABELS, clean, clean_all
+from lib.filters import LeadFilter
+from lib.history import Change, Outcome, Refusal
+from lib.models import Lead, LeadCompany, Status, User
+
+COUNT_LIMIT = 10_000
+PAGE_LIMIT = 500
+NO_SUCH_LEAD = "There is no such lead."
+EDITABLE = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "status", "score", "tags",
+            "notes")
+
+LISTED = (Lead.id, Lead.first_name, Lead.last_name, Lead.email, Lead.job_title, Lead.status, Lead.assigned_to_user_id,
+          Lead.last_contacted_at, Lead.last_contact_method, Lead.contact_count, Lead.score, Lead.tags,
+          Lead.lead_company_id)
+
+
+class Anything:
+    """The type of ``ANYTHING``, the value to have seen for a change that does not care what it replaces."""
+
+
+ANYTHING: Final = Anything()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The four numbers of the specification's dashboard, and how many of the due ones are the actor's own."""
+
+    mine: int
+    ready: int
+    conversing: int
+    due: int
+    my_due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. ``count`` stops at COUNT_LIMIT + 1, which reads as “more than that”."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One cell: the value that the user saw in it (or ANYTHING), and the one to put there."""
+
+    lead_id: uuid.UUID
+    field: str
+    seen: Any
+    value: Any
+
+
+def name_of(lead: Any) -> str:
+    """What to call a lead in a sentence: a name, or else an e-mail address."""
+    return " ".join(part for part in (lead.first_name, lead.last_name) if part) or lead.email or "Unnamed lead"
+
+
+# ---------------------------------------------------------------- reading
+
+
+def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
+    """The four numbers in one round trip, each by the rule of the view of the same name. ``now`` is in UTC."""
+    mine = (
+        select(func.count().label("mine"),
+               func.count().filter(Lead.status == Status.ENRICHED).label("ready"),
+               func.count().filter(Lead.status == Status.CONVERSING).label("conversing"))
+        .where(Lead.company_id == actor.company_id, Lead.assigned_to_user_id == actor.user_id)
+        .subquery()
+    )
+    due = (
+        select(func.count().label("due"),
+               func.count().filter(Lead.assigned_to_user_id == actor.user_id).label("my_due"))
+        .where(filters.matching(actor, views.VIEWS["due"].filter(actor, now)))
+        .subquery()
+    )
+    row = session.execute(select(mine.c.mine, mine.c.ready, mine.c.conversing, due.c.due, due.c.my_due)
+                          .join_from(mine, due, literal(True))).one()
+    return Numbers(*row)
+
+
+def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "waiting", limit: int = 50,
+         cursor: str | None = None, offset: int = 0, count: bool = True) -> Page:
+    """One page of the leads that ``wanted`` describes, in one round trip, with a count bounded by COUNT_LIMIT.
+
+    ``cursor`` goes on behind an earlier page at the cost of a first page. ``offset`` (rows) is for a jump into the
+    middle, such as a bookmarked page; it walks the index, not the rows. ``limit`` is 1 to PAGE_LIMIT rows. Raises
+    Invalid for an unknown order or a cursor that was not made for it.
+    """
+    if not 1 <= limit <= PAGE_LIMIT or offset < 0:
+        raise Invalid.field("limit", f"A page holds 1 to {PAGE_LIMIT} leads.")
+    by = filters.known_order(order)
+    condition = filters.matching(actor, wanted)
+
+    if cursor is not None:
+        chosen = _behind(by, condition, *filters.decode_cursor(order, cursor), limit + 1)
+    else:
+        chosen = filters.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
+        chosen = chosen.limit(limit + 1).offset(offset)
+    chosen = chosen.subquery("chosen")
+
+    # The page's ids first, from the index; names of firms only for the rows that are shown.
+    query = _listed().add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == Lead.id).order_by(
+        *_same_order(by, chosen))
+    if count:
+        counted = select(literal(1)).select_from(Lead).where(condition).limit(COUNT_LIMIT + 1).subquery()
+        query = query.add_columns(select(func.count()).select_from(counted).scalar_subquery().label("total"))
+    rows = session.execute(query).all()
+
+    if not count:
+        total = 0
+    elif rows:
+        total = rows[0].total
+    else:
+        # Nothing on this page says nothing about the pages before it.
+        total = session.scalar(select(func.count()).select_from(counted)) if offset or cursor else 0
+    has_more, rows = len(rows) > limit, rows[:limit]
+    next_cursor = filters.encode_cursor(order, rows[-1].sorted_by, rows[-1].id) if has_more else None
+    return Page(rows, next_cursor, total)
+
+
+def rows(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID]) -> list[Row]:
+    """These leads as a list shows them, in the order of the ids; those that the actor may not see are left out."""
+    if not lead_ids:
+        return []
+    found = session.execute(
+        _listed().where(Lead.company_id == actor.company_id, Lead.id.in_(lead_ids))).all()
+    by_id = {row.id: row for row in found}
+    return [by_id[lead_id] for lead_id in lead_ids if lead_id in by_id]
+
+
+def find(session: Session, actor: Actor, lead_id: uuid.UUID) -> Row:
+    """Everything known about one lead, with the names of its firm and owner.
+
+    Raises NotFound, in the same words, for a lead that does not exist and for one of another company.
+    """
+    row = session.execute(
+        select(*(column for column in Lead.__table__.columns), LeadCompany.name.label("company"),
+               LeadCompany.domain.label("company_domain"), LeadCompany.industry.label("company_industry"),
+               User.name.label("owner"), User.is_active.label("owner_is_active"))
+        .select_from(Lead)
+        .outerjoin(LeadCompany, LeadCompany.id == Lead.lead_company_id)
+        .outerjoin(User, User.id == Lead.assigned_to_user_id)
+        .where(Lead.company_id == actor.company_id, Lead.id == lead_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(NO_SUCH_LEAD)
+    return row
+
+
+def _listed() -> Select:
+    return (select(*LISTED, LeadCompany.name.label("company")).select_from(Lead)
+            .outerjoin(LeadCompany, LeadCompany.id == Lead.lead_company_id))
+
+
+def _behind(by: filters.Order, condition: Any, value: Any, lead_id: uuid.UUID, limit: int) -> Select:
+    """The ids behind a cursor: its segments one after the other, each an index range, until the page is full."""
+    segments = [
+        filters.ordered(select(Lead.id, by.column.label("sorted_by"), literal(number).label("segment")), by)
+        .where(condition, segment).limit(limit).subquery()
+        for number, segment in enumerate(by.after(value, lead_id))
+    ]
+    parts = [select(segment.c.id, segment.c.sorted_by) for segment in segments]
+    together = parts[0] if len(parts) == 1 else parts[0].union_all(*parts[1:])
+    return together.limit(limit)
+
+
+def _same_order(by: filters.Order, chosen: Any) -> tuple[Any, Any]:
+    column = chosen.c.sorted_by.desc() if by.descending else chosen.c.sorted_by.asc()
+    return (column.nulls_first() if by.nulls_first else column.nulls_last(),
+            chosen.c.id.desc() if by.descending else chosen.c.id.asc())
+
+
+# ---------------------------------------------------------------- writing
+
+
+def create(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime | None = None) -> uuid.UUID:
+    """A new lead from its fields, and ``company``, the firm's name; its id.
+
+    Raises Invalid naming each field that was refused, and Duplicate when the company has a lead with this e-mail
+    address. Nothing is written then.
+    """
+    now = now or datetime.now(UTC)
+    values = dict(values)
+    firm = clean("source", values.pop("company", None))
+    cleaned = clean_all(values)
+    if not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "linkedin_url")):
+        raise Invalid.field("last_name", "A lead needs at least a name, an e-mail address or a LinkedIn address.")
+    _refuse_duplicate(session, actor, cleaned.get("email"))
+    try:
+        with session.begin_nested():
+            lead_id = session.execute(
+                insert(Lead).values(company_id=actor.company_id, **cleaned,
+                                    lead_company_id=_firm(session, actor, firm) if firm else None)
+                .returning(Lead.id)).scalar_one()
+    except IntegrityError as error:
+        # Somebody else added the same address between the look and the write.
+        _refuse_duplicate(session, actor, cleaned.get("email"))
+        raise Invalid("This lead could not be added.") from error
+    history.record(session, actor, uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
+    return lead_id
+
+
+def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, now: datetime | None = None) -> Outcome:
+    """Change cells, each only if it still holds what the user saw.
+
+    A cell that was changed meanwhile is refused with a Conflict that says who changed it, to what and when; the other
+    cells are kept, also those of the same lead. A value that a cell already holds changes nothing.
+    """
+    now = now or datetime.now(UTC)
+    batch_id = uuid.uuid4()
+    changes: dict[uuid.UUID, Change] = {}
+    refused: list[Refusal] = []
+    locked = lock(session, actor, {each.lead_id for each in edits}, refused)
+    for each in edits:
+        lead = locked.get(each.lead_id)
+        if lead is None:
+            continue
+        try:
+            value = clean(each.field, each.value)
+            check_change(actor, lead.assigned_to_user_id, lead.owner)
+            held = getattr(lead, each.field)
+            held = list(held or []) if each.field == "tags" else held
+            if held == value:
+                continue
+            if each.seen is not ANYTHING and held != clean(each.field, each.seen):
+                raise _conflict(session, actor, lead, each.field, held, value)
+            if each.field == "email":
+                _refuse_duplicate(session, actor, value)
+        except LeadDeskError as error:
+            refused.append(Refusal(each.lead_id, name_of(lead), error))
+            continue
+        change = changes.setdefault(each.lead_id, Change(each.lead_id, {}, {}))
+        change.before[each.field], change.after[each.field] = held, value
+
+    _write(session, changes.values())
+    statuses = [change for change in changes.values() if list(change.after) == ["status"]]
+    others = [change for change in changes.values() if list(change.after) != ["status"]]
+    history.record(session, actor, batch_id, "status_changed", statuses, now=now)
+    history.record(session, actor, batch_id, "edited", others, now=now)
+    return _outcome(batch_id, (each.lead_id for each in edits), changes, refused)
+
+
+def assign(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, to: uuid.UUID | None,
+           seen: uuid.UUID | None | Anything = ANYTHING, now: datetime | None = None) -> Outcome:
+    """Give leads to an active colleague, or to nobody (``to=None``).
+
+    A lead that already is theirs stays as it is. ``seen`` is the owner that the user saw, for an edit in a list.
+    Raises NotFound or Invalid when ``to`` cannot own leads; what is wrong with a single lead is among the refusals.
+    """
+    now = now or datetime.now(UTC)
+    batch_id = uuid.uuid4()
+    if to is not None:
+        users.check_can_own(session, actor, to)
+    changes: dict[uuid.UUID, Change] = {}
+    refused: list[Refusal] = []
+    for lead in lock(session, actor, lead_ids, refused).values():
+        held = lead.assigned_to_user_id
+        if held == to:
+            continue
+        try:
+            check_assign(actor, held, lead.owner, to)
+            if seen is not ANYTHING and held != seen:
+                raise _conflict(session, actor, lead, "assigned_to_user_id", held, to)
+        except LeadDeskError as error:
+            refused.append(Refusal(lead.id, name_of(lead), error))
+            continue
+        changes[lead.id] = Change(
+            lead.id, {"assigned_to_user_id": held, "assigned_at": lead.assigned_at},
+            {"assigned_to_user_id": to, "assigned_at": now if to else None})
+    _write(session, changes.values())
+    history.record(session, actor, batch_id, "assigned", changes.values(), now=now)
+    return _outcome(batch_id, lead_ids, changes, refused)
+
+
+def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str, Any], *,
+           now: datetime | None = None) -> Outcome:
+    """Add what a machine has found out: merged into ``enrichment_data``, filling only contact fields that are empty.
+
+    Moves a ``new`` lead to ``enriched`` and never one that a person has moved on. Raises NotFound, NotAllowed,
+    Invalid, or Duplicate when the e-mail address found is another lead's; nothing is written then.
+    """
+    now = now or datetime.now(UTC)
+    batch_id = uuid.uuid4()
+    refused: list[Refusal] = []
+    lead = lock(session, actor, [lead_id], refused).get(lead_id)
+    if lead is None:
+        raise NotFound(NO_SUCH_LEAD)
+    check_change(actor, lead.assigned_to_user_id, lead.owner)
+    found = clean("enrichment_data", dict(data))
+    values = {"enrichment_data": {**(lead.enrichment_data or {}), **found}}
+    contact = clean_all({name: found[name] for name in ("email", "phone", "job_title", "linkedin_url") if name in found})
+    values |= {name: value for name, value in contact.items() if value and not getattr(lead, name)}
+    if lead.status == Status.NEW:
+        values["status"] = Status.ENRICHED.value
+    if "email" in values:
+        _refuse_duplicate(session, actor, values["email"])
+    after = {name: value for name, value in values.items() if getattr(lead, name) != value}
+    changes = {}
+    if after:
+        changes[lead_id] = Change(lead_id, {name: getattr(lead, name) for name in after}, after)
+        _write(session, changes.values())
+        history.record(session, actor, batch_id, "enriched", changes.values(), now=now)
+    return _outcome(batch_id, [lead_id], changes, refused)
+
+
+def lock(session: Session, actor: Actor, lead_ids: Iterable[uuid.UUID], refused: list[Refusal]) -> dict[uuid.UUID, Row]:
+    """The leads by id with their owner's name, locked until the transaction ends; missing ones join ``refused``.
+
+    Rows are locked in the order of their ids, so that two batches over the same leads cannot block each other.
+    """
+    wanted = list(dict.fromkeys(lead_ids))
+    found = session.execute(
+        select(*Lead.__table__.columns, User.name.label("owner"))
+        .select_from(Lead)
+        .outerjoin(User, User.id == Lead.assigned_to_user_id)
+        .where(Lead.company_id == actor.company_id, Lead.id.in_(wanted))
+        .order_by(Lead.id)
+        .with_for_update(of=Lead)
+    ).all()
+    locked = {row.id: row for row in found}
+    refused.extend(Refusal(lead_id, "", NotFound(NO_SUCH_LEAD)) for lead_id in wanted if lead_id not in locked)
+    return locked
+
+
+def _write(session: Session, changes: Iterable[Change]) -> None:
+    """Write the changed columns only; leads that change alike share a statement."""
+    alike: dict[str, tuple[dict[str, Any], list[uuid.UUID]]] = {}
+    for change in changes:
+        alike.setdefault(repr(sorted(change.after.items())), (change.after, []))[1].append(change.lead_id)
+    for values, lead_ids in alike.values():
+        statement = (update(Lead).where(Lead.id.in_(lead_ids)).values(values)
+                     .execution_options(synchronize_session=False))
+        if "email" not in values:
+            session.execute(statement)
+            continue
+        try:
+            with session.begin_nested():
+                session.execute(statement)
+        except IntegrityError as error:
+            # Somebody else took the address between the look and the write.
+            raise Duplicate(f"Another lead has just been given the e-mail address {values['email']}.",
+                            lead_id=None, field="email") from error
+
+
+def _outcome(batch_id: uuid.UUID, asked: Iterable[uuid.UUID], changes: Mapping[uuid.UUID, Change],
+             refused: list[Refusal]) -> Outcome:
+    apart = set(changes) | {refusal.lead_id for refusal in refused}
+    return Outcome(batch_id, list(changes), [each for each in dict.fromkeys(asked) if each not in apart], refused)
+
+
+def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any, yours: Any) -> Conflict:
+    change = history.last_change(session, actor, lead.id, field)
+    by, at = (change.actor, change.at) if change else (None, None)
+    message = f"{LABELS[field]} was changed by {by or 'somebody else'} after you opened this list."
+    return Conflict(message, lead_id=lead.id, field=field, theirs=theirs, yours=yours, by=by, at=at)
+
+
+def _refuse_duplicate(session: Session, actor: Actor, email: str | None) -> None:
+    if email is None:
+        return
+    other = session.execute(
+        select(Lead.id, Lead.first_name, Lead.last_name, Lead.email)
+        .where(Lead.company_id == actor.company_id, Lead.email == email)).first()
+    if other:
+        raise Duplicate(f"{name_of(other)} already has the e-mail address {email}.", lead_id=other.id, field="email")
+
+
+def _firm(session: Session, actor: Actor, name: str) -> uuid.UUID:
+    """The firm of this name, made when missing. Firms have no unique key, so twins queue on a lock of the name."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+                    {"name": f"{actor.company_id}/{name.lower()}"})
+    firm = session.scalar(select(LeadCompany.id).where(
+        LeadCompany.company_id == actor.company_id, func.lower(LeadCompany.name) == name.lower()).limit(1))
+    return firm or session.execute(
+        insert(LeadCompany).values(company_id=actor.company_id, name=name).returning(LeadCompany.id)).scalar_one()

@@ -1,0 +1,67 @@
+"""An acknowledged action happens exactly once: a repeat of a keyed request gets the first answer.
+
+The pattern is the idempotency key of payment interfaces: the caller makes the key, the first answer is kept beside the
+change, and the same key with another request is an error.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from lib.auth import Actor
+from lib.errors import Invalid, KeyReused
+from lib.fields import to_json
+from lib.models import IdempotencyKey
+
+KEPT = timedelta(days=7)
+
+
+def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
+         act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """``act()`` and its answer, or the answer that the same key got before.
+
+    The key is claimed in the transaction of the change. A twin that arrives meanwhile waits for that transaction to
+    end, and then finds either the answer or, after a rollback, a free key. Raises KeyReused when the key came before
+    with another request, and Invalid when it is not a key of 1 to 200 characters.
+    """
+    if not 0 < len(key) <= 200 or not key.isprintable():
+        raise Invalid.field("key", "An idempotency key has 1 to 200 visible characters.")
+    packed = json.dumps(request, sort_keys=True, default=to_json).encode()
+    request_hash = hashlib.sha256(packed).digest()
+    claimed = session.execute(
+        insert(IdempotencyKey)
+        .values(owner_id=actor.user_id, key=key, company_id=actor.company_id, request_hash=request_hash, answer={})
+        .on_conflict_do_nothing()
+        .returning(IdempotencyKey.key)
+    ).one_or_none()
+    mine = (IdempotencyKey.owner_id == actor.user_id, IdempotencyKey.key == key)
+    if claimed is None:
+        first = session.execute(select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(*mine)).one()
+        if first.request_hash != request_hash:
+            raise KeyReused("This form was already sent with other contents. Open it again to send another.")
+        return first.answer
+    answer = act()
+    session.execute(update(IdempotencyKey).where(*mine).values(answer=answer))
+    return answer
+
+
+def was_used(session: Session, actor: Actor, key: str) -> bool:
+    """Whether a form with this key has been saved: how a page that comes back after a restart finds out."""
+    return session.scalar(select(IdempotencyKey.key).where(
+        IdempotencyKey.owner_id == actor.user_id, IdempotencyKey.key == key)) is not None
+
+
+def new_key() -> str:
+    return uuid.uuid4().hex
+
+
+def forget_old(session: Session, *, now: datetime) -> int:
+    """Drop keys that no client repeats any more; how many."""
+    return session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT)).rowcount

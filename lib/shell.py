@@ -1,0 +1,29 @@
+"""The script that runs for every visitor: who is here, which pages there are, and the page that was asked for.
+
+It does not lie beside the folder ``pages/``: Streamlit would then serve a deep link on a fresh process by running that
+page alone, past everything that stands here.
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from lib.ui import identity, outage
+
+PAGES = Path(__file__).parent.parent / "pages"
+# Files of our own: a Material icon for the tab would be fetched from an outside host.
+LOOKS = Path(__file__).parent / "ui"
+
+st.set_page_config(page_title="Lead Desk", page_icon=str(LOOKS / "icon.svg"), layout="wide", initial_sidebar_state=210)
+st.logo(str(LOOKS / "logo.svg"), size="medium")
+
+page = st.navigation(
+    [
+        st.Page(PAGES / "my_queue.py", title="My queue", icon=":material/inbox:", default=True),
+        st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
+    ],
+    position="top",
+)
+with outage.handled():
+    identity.choose()
+    page.run()

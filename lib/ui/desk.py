@@ -1,0 +1,143 @@
+"""The write path of the pages: what a click does, exactly once, whatever happens to the script that drew the button.
+
+Streamlit may stop a script at any ``st.*`` call and start the next one at once. So a write runs in a plain function
+that touches nothing of Streamlit's, called from a widget's callback, under the session's own lock; what is to be said
+about it goes into an outbox, which the next run that gets so far empties.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from dataclasses import field as stored
+from typing import Any
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from lib import db, leads, undo, users
+from lib.auth import Actor
+from lib.errors import Conflict, LeadDeskError, OutcomeUnknown
+from lib.fields import LABELS
+from lib.history import Outcome
+from lib.leads import Edit
+from lib.ui import words
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What is said about a command. ``batch_id`` is there when it can be undone."""
+
+    text: str
+    done: bool = True
+    batch_id: uuid.UUID | None = None
+    details: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A cell that somebody else changed first; the user's own value is kept here to be applied after all."""
+
+    conflict: Conflict
+    lead: str
+    is_restored: bool = False
+    """Not refused, but left behind by a restart of the server before it could be saved."""
+
+
+@dataclass
+class Desk:
+    """What one browser tab holds between runs, apart from its widgets."""
+
+    lock: threading.RLock = stored(default_factory=threading.RLock)
+    outbox: list[Notice] = stored(default_factory=list)
+    disputes: list[Dispute] = stored(default_factory=list)
+    saved_forms: set[str] = stored(default_factory=set)
+    problems: dict[str, LeadDeskError] = stored(default_factory=dict)
+    """By form key: why its last submission was not saved."""
+    asked_for: tuple[str, Any] | None = None
+    """Another page or dialog that a click in a fragment asked for; the fragment's run then goes there."""
+    shown: Notice | None = None
+    turn: int = 0
+    """How many commands there were: part of the key of a widget that has to forget what was refused."""
+    lists: dict[str, Any] = stored(default_factory=dict)
+
+
+Work = Callable[[Session, Actor], Outcome]
+Words = Callable[[Outcome], str]
+
+
+def of_session() -> Desk:
+    """This session's desk."""
+    return st.session_state.setdefault("desk", Desk())
+
+
+def run(desk: Desk, user_id: uuid.UUID, work: Work, said: Words, *, form: str | None = None,
+        again_when_unknown: bool = False) -> None:
+    """Run one command in one transaction, as this user with the role they have at this moment. No Streamlit in here.
+
+    ``said`` puts the outcome into a sentence. With ``form`` a failure is kept for that form to show, not said on the
+    page. ``again_when_unknown`` is for commands with a key: the repeat finds out what became of the first try.
+    """
+    with desk.lock:
+        desk.turn += 1
+        try:
+            try:
+                outcome = _once(user_id, work)
+            except OutcomeUnknown:
+                if not again_when_unknown:
+                    raise
+                outcome = _once(user_id, work)
+        except LeadDeskError as error:
+            if form is None:
+                desk.outbox.append(Notice(str(error), done=False))
+            else:
+                desk.problems[form] = error
+            return
+        if form is not None:
+            desk.problems.pop(form, None)
+            desk.saved_forms.add(form)
+        for refusal in outcome.refused:
+            if isinstance(refusal.error, Conflict):
+                desk.disputes.append(Dispute(refusal.error, refusal.name))
+        told = [str(each) for each in outcome.refused if not isinstance(each.error, Conflict)]
+        if outcome.done:
+            desk.outbox.append(Notice(said(outcome), batch_id=outcome.batch_id, details=told))
+        elif told:
+            desk.outbox.append(Notice(_nothing_done(told), done=False, details=told if len(told) > 1 else ()))
+
+
+def change_cell(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID, field: str, *, seen: Any, value: Any,
+                lead: str) -> None:
+    """Change one cell of one lead, if it still holds what the user saw. ``lead`` is what to call the lead."""
+    def work(session: Session, actor: Actor) -> Outcome:
+        if field == "assigned_to_user_id":
+            return leads.assign(session, actor, [lead_id], to=value, seen=seen)
+        return leads.edit(session, actor, [Edit(lead_id, field, seen, value)])
+
+    run(desk, user_id, work, lambda _: f"{LABELS[field]} of {lead} saved.")
+
+
+def take_back(desk: Desk, user_id: uuid.UUID, batch_id: uuid.UUID) -> None:
+    """Undo a batch, from the line that reported it or from a lead's timeline."""
+    run(desk, user_id, lambda session, actor: undo.undo(session, actor, batch_id),
+        lambda outcome: f"Undone for {words.counted(len(outcome.done), 'lead')}.")
+
+
+def news(desk: Desk) -> Notice | None:
+    """The latest thing to say. Waits for a write of this session that is still running, so that it is not missed."""
+    with desk.lock:
+        if desk.outbox:
+            # What failed must be seen; what worked before it can still be undone from the lead's timeline.
+            desk.shown = next((each for each in desk.outbox if not each.done), desk.outbox[-1])
+            desk.outbox.clear()
+    return desk.shown
+
+
+def _once(user_id: uuid.UUID, work: Work) -> Outcome:
+    with db.transaction() as session:
+        actor, _ = users.sign_in(session, user_id)
+        return work(session, actor)
+
+
+def _nothing_done(told: Sequence[str]) -> str:
+    return told[0] if len(told) == 1 else f"Nothing was changed: {words.counted(len(told), 'lead')} refused it."

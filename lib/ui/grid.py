@@ -1,0 +1,218 @@
+"""The editable list of leads that several pages share.
+
+A keyed grid of Streamlit's keeps edits by row position, and goes on sending all of them until the data agrees. So each
+grid belongs to a ``Listing``, which remembers which lead stood in which row and what its cells showed; its key carries
+a digest of those leads and a version. Positions are never used with any other frame than the one that was drawn.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from sqlalchemy import Row
+
+from lib import leads
+from lib.errors import Conflict, Invalid
+from lib.fields import LABELS, clean
+from lib.models import Status
+from lib.ui import desk as desks
+from lib.ui import words
+from lib.ui.desk import Desk, Dispute
+from lib.users import Member
+
+# The grid's columns that are edited in place, and the field of the lead behind each. Pick lists and numbers only: free
+# text belongs into the lead's form, where nothing typed is lost.
+EDITED = {"status": "status", "owner": "assigned_to_user_id", "score": "score", "tags": "tags"}
+ROW_HEIGHT, HEADER_HEIGHT, ROWS_VISIBLE = 35, 36, 14
+
+
+@dataclass
+class Listing:
+    """One page of a list as this session has drawn it, frozen until it is refreshed."""
+
+    params: Any
+    ids: list[uuid.UUID]
+    count: int
+    version: int = 0
+    shown: dict[uuid.UUID, dict[str, Any]] = field(default_factory=dict)
+    names: dict[uuid.UUID, str] = field(default_factory=dict)
+    ticked: set[uuid.UUID] = field(default_factory=set)
+    handled: dict[tuple[uuid.UUID, str], Any] = field(default_factory=dict)
+    is_drawn: bool = False
+
+    @property
+    def key(self) -> str:
+        digest = hashlib.sha256(repr((self.params, self.ids)).encode()).hexdigest()[:16]
+        return f"grid-{digest}-{self.version}"
+
+    def pending(self) -> dict[uuid.UUID, dict[str, Any]]:
+        """What the browser holds against the drawn frame, by lead. What names no drawn row or column is left out."""
+        state = st.session_state.get(self.key) or {}
+        found = {}
+        for position, cells in state.get("edited_rows", {}).items():
+            if 0 <= int(position) < len(self.ids):
+                found[self.ids[int(position)]] = {name: cells[name] for name in cells
+                                                  if name in EDITED or name == "selected"}
+        return found
+
+    def selected(self) -> list[uuid.UUID]:
+        """The leads that are ticked, in the order of the rows."""
+        pending = self.pending()
+        return [lead_id for lead_id in self.ids
+                if pending.get(lead_id, {}).get("selected", lead_id in self.ticked)]
+
+    def draw_anew(self, ticked: Sequence[uuid.UUID] | None = None) -> None:
+        """Let the next run draw a new grid, without what the browser holds; ticks are carried over or replaced."""
+        self.ticked = set(self.selected() if ticked is None else ticked)
+        self.handled.clear()
+        self.version += 1
+
+
+def draw(desk: Desk, user_id: uuid.UUID, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> None:
+    """Draw the listing with the rows' present values, and save what was edited."""
+    fresh = {row.id: {"status": row.status, "assigned_to_user_id": row.assigned_to_user_id, "score": row.score,
+                      "tags": list(row.tags or [])} for row in rows}
+    if _was_refused(listing, fresh):
+        listing.draw_anew()
+    listing.ids = [row.id for row in rows]
+    listing.names = {row.id: leads.name_of(row) for row in rows}
+    if listing.is_drawn:
+        listing.shown = fresh
+
+    st.data_editor(
+        _frame(listing, rows), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
+        height=HEADER_HEIGHT + ROW_HEIGHT * min(len(rows), ROWS_VISIBLE) + 2, row_height=ROW_HEIGHT,
+        column_config=_columns(desk, listing, rows, team),
+        disabled=["name", "job_title", "company", "last_contact", "method", "contacts"],
+        on_change=_on_edit, args=(desk, user_id, listing), alt="Leads",
+    )
+
+    if not listing.is_drawn:
+        # The browser still held edits from before a restart of the server: no callback runs for those.
+        listing.is_drawn, listing.shown = True, fresh
+        if _offer_restored(desk, listing, fresh):
+            listing.draw_anew()
+            st.rerun(scope="fragment")
+    else:
+        _save(desk, user_id, listing, listing.pending())
+
+
+def clicked(desk: Desk, listing: Listing, action: str, key: str) -> None:
+    """The callback of a row's button: note what was asked for, by the lead that stood in that row."""
+    click = st.session_state.get(key)
+    if click is not None and 0 <= click["row"] < len(listing.ids):
+        desk.asked_for = (action, [listing.ids[click["row"]]])
+
+
+def _on_edit(desk: Desk, user_id: uuid.UUID, listing: Listing) -> None:
+    _save(desk, user_id, listing, listing.pending())
+
+
+def _save(desk: Desk, user_id: uuid.UUID, listing: Listing, pending: Mapping[uuid.UUID, Mapping[str, Any]]) -> None:
+    """Write the cells that have not been dealt with. The browser repeats each until the drawn data agrees with it."""
+    with desk.lock:
+        cells = {(lead_id, EDITED[column]): value for lead_id, changed in pending.items()
+                 for column, value in changed.items() if column in EDITED}
+        listing.handled = {cell: value for cell, value in listing.handled.items() if cell in cells}
+        for (lead_id, name), raw in cells.items():
+            value = _value(name, raw)
+            if listing.handled.get((lead_id, name), listing) == value:
+                continue
+            listing.handled[lead_id, name] = value
+            seen = listing.shown[lead_id][name]
+            if seen != value:
+                desks.change_cell(desk, user_id, lead_id, name, seen=seen, value=value, lead=listing.names[lead_id])
+
+
+def _value(name: str, raw: Any) -> Any:
+    """A cell's value as the field stores it; what cannot be stored stays as it came, to be refused in words."""
+    try:
+        return (uuid.UUID(raw) if raw else None) if name == "assigned_to_user_id" else clean(name, raw)
+    except (Invalid, ValueError):
+        return raw
+
+
+def _was_refused(listing: Listing, fresh: Mapping[uuid.UUID, Mapping[str, Any]]) -> bool:
+    """Whether the browser still paints a value that the database does not hold; only a new grid takes that away."""
+    return listing.is_drawn and any(
+        EDITED.get(column) and _value(EDITED[column], raw) != fresh[lead_id][EDITED[column]]
+        for lead_id, cells in listing.pending().items() if lead_id in fresh for column, raw in cells.items())
+
+
+def _offer_restored(desk: Desk, listing: Listing, fresh: Mapping[uuid.UUID, Mapping[str, Any]]) -> bool:
+    """Edits that outlived the server: not written blindly, as nobody knows any more what the user had seen."""
+    found = False
+    for lead_id, cells in listing.pending().items():
+        for column, raw in cells.items():
+            name = EDITED.get(column)
+            if name is None or _value(name, raw) == fresh[lead_id][name]:
+                continue
+            found = True
+            message = f"{LABELS[name]} was not saved before the restart."
+            desk.disputes.append(Dispute(
+                Conflict(message, lead_id=lead_id, field=name, theirs=fresh[lead_id][name], yours=_value(name, raw),
+                         by=None, at=None), listing.names[lead_id], is_restored=True))
+    return found
+
+
+def _frame(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
+    zone = words.zone()
+    def column(values: Sequence[Any], kind: str = "object") -> pd.Series:
+        # Typed by hand, as a column without any value must not change the grid's identity.
+        return pd.Series(list(values), dtype=kind, index=index)
+
+    index = pd.Index([str(row.id) for row in rows], name="lead")
+    return pd.DataFrame({
+        "selected": column([row.id in listing.ticked for row in rows], "bool"),
+        "log": column([":material/edit_note:"] * len(rows)),
+        "open": column([":material/open_in_full:"] * len(rows)),
+        "name": column([leads.name_of(row) for row in rows]),
+        "job_title": column([row.job_title or "" for row in rows]),
+        "company": column([row.company or "" for row in rows]),
+        "status": column([row.status for row in rows]),
+        "owner": column([str(row.assigned_to_user_id) if row.assigned_to_user_id else None for row in rows]),
+        "last_contact": column([row.last_contacted_at and row.last_contacted_at.astimezone(zone).date()
+                                for row in rows]),
+        "method": column([[words.METHOD.get(row.last_contact_method, row.last_contact_method)]
+                          if row.last_contact_method else [] for row in rows]),
+        "contacts": column([row.contact_count for row in rows], "int64"),
+        "score": column([row.score for row in rows], "Int64"),
+        "tags": column([list(row.tags or []) for row in rows]),
+    })
+
+
+def _columns(desk: Desk, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> dict[str, Any]:
+    column = st.column_config
+    owners = {str(row.assigned_to_user_id) for row in rows if row.assigned_to_user_id}
+    people = {str(each.id): each.name if each.is_active else f"{each.name} (left)" for each in team
+              if each.is_active or str(each.id) in owners}
+    tags = sorted({tag for row in rows for tag in row.tags or []}, key=str.lower)
+
+    def button(action: str, label: str, help_: str) -> Any:
+        key = f"{listing.key}:{action}"
+        return column.ButtonColumn(label, key=key, width=44, pinned=True, alignment="center", type="tertiary",
+                                   help=help_, on_click=clicked, args=(desk, listing, action, key))
+
+    return {
+        "selected": column.CheckboxColumn("", width=36, pinned=True, help="Choose several leads to act on together"),
+        "log": button("log", "Log", "Log a contact"),
+        "open": button("open", "Open", "Open the lead"),
+        "name": column.TextColumn("Name", width=150),
+        "job_title": column.TextColumn("Job title", width=130),
+        "company": column.TextColumn("Company", width=120),
+        "status": column.SelectboxColumn("Status", width=120, required=True, options=list(Status),
+                                         format_func=words.status_in_grid, help="Click twice to change"),
+        "owner": column.SelectboxColumn("Assigned to", width=120, options=list(people), format_func=people.get,
+                                        help="Click twice to change; empty is unassigned"),
+        "last_contact": column.DateColumn("Last contact", width=94, format="D MMM YYYY",
+                                          help="Date of the latest contact that we made"),
+        "method": column.MultiselectColumn("By", width=76, options=list(words.METHOD.values()), color="gray",
+                                           help="How the latest contact was made"),
+        "contacts": column.NumberColumn("Contacts", width=70, format="↗ %d", help="How often we have been in touch"),
+        "score": column.NumberColumn("Score", width=60, min_value=0, step=1),
+        "tags": column.MultiselectColumn("Tags", width=170, options=tags, color="gray", accept_new_options=True),
+    }

@@ -1,0 +1,66 @@
+"""The top of a lead's page: who it is, where it stands, and what to do next."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+import streamlit as st
+from sqlalchemy import Row
+
+from lib import leads
+from lib.auth import Actor
+from lib.models import Status
+from lib.ui import contact_form, words
+from lib.ui import desk as desks
+from lib.ui.desk import Desk
+from lib.users import Member
+
+
+def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member], now: datetime) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="lead_header"):
+        with st.container(gap="xxsmall"):
+            st.page_link("../pages/my_queue.py", label="My queue", icon=":material/arrow_back:")
+            st.header(words.plain(leads.name_of(lead)), anchor=False)
+            about = [part for part in (lead.job_title, lead.company, lead.company_industry) if part]
+            st.markdown(" · ".join(words.plain(part) for part in about) or "No job title or company yet")
+            ways = [f":material/mail: {words.link(lead.email, 'mailto')}" if lead.email else "",
+                    f":material/call: {words.link(lead.phone, 'tel')}" if lead.phone else "",
+                    f":material/work: {words.link(lead.linkedin_url, 'https')}" if lead.linkedin_url else ""]
+            st.markdown(" \u2003 ".join(way for way in ways if way) or "No way to reach them yet")
+        _pick_status(desk, actor, lead)
+        _pick_owner(desk, actor, lead, team)
+        st.button("Log contact", type="primary", icon=":material/edit_note:", key="log_contact", shortcut="L",
+                  on_click=contact_form.request, args=(desk, [lead.id]))
+
+
+def last_contact(lead: Row, now: datetime) -> str:
+    if lead.last_contacted_at is None:
+        return "Never contacted"
+    by = words.METHOD.get(lead.last_contact_method, lead.last_contact_method)
+    told = f"Last contact {words.ago(lead.last_contacted_at, now)}" + (f" by {by}" if by else "")
+    if lead.last_response_at:
+        told += f" · last answer {words.ago(lead.last_response_at, now)}"
+    return f"{told} · {words.counted(lead.contact_count, 'contact')}"
+
+
+def _pick_status(desk: Desk, actor: Actor, lead: Row) -> None:
+    # The key holds the present value and how often something was said, so a choice that was refused is not left on show.
+    key = f"status:{lead.id}:{lead.status}:{desk.turn}"
+    st.selectbox("Status", list(Status), index=list(Status).index(Status(lead.status)), key=key, width=160,
+                 format_func=words.status_in_grid, on_change=_change, args=(desk, actor.user_id, lead, "status", key))
+
+
+def _pick_owner(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member]) -> None:
+    owner = lead.assigned_to_user_id
+    people = {None: "Nobody"} | {each.id: each.name if each.is_active else f"{each.name} (left)" for each in team
+                                 if each.is_active or each.id == owner}
+    key = f"owner:{lead.id}:{owner}:{desk.turn}"
+    st.selectbox("Assigned to", list(people), index=list(people).index(owner), key=key, width=190,
+                 format_func=lambda user_id: people[user_id], on_change=_change,
+                 args=(desk, actor.user_id, lead, "assigned_to_user_id", key))
+
+
+def _change(desk: Desk, user_id: uuid.UUID, lead: Row, name: str, key: str) -> None:
+    value = st.session_state[key]
+    desks.change_cell(desk, user_id, lead.id, name, seen=getattr(lead, name),
+                      value=str(value) if name == "status" else value, lead=leads.name_of(lead))

@@ -1,0 +1,106 @@
+"""How the product says things: labels, dates in the viewer's zone, and lead data as plain text."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from lib.models import Method, Role, Status
+
+STATUS = {status: status.value.capitalize() for status in Status}
+METHOD = {Method.EMAIL: "E-mail", Method.LINKEDIN: "LinkedIn", Method.CALL: "Call", Method.OTHER: "Other"}
+METHOD_ICON = {Method.EMAIL: ":material/mail:", Method.LINKEDIN: ":material/work:", Method.CALL: ":material/call:",
+               Method.OTHER: ":material/chat:"}
+ROLE = {Role.REP: "Rep", Role.TEAM_LEAD: "Team lead", Role.MANAGER: "Manager"}
+
+# The one place that gives a status its colour: the name Streamlit's badges take, and the mark of the same colour for
+# a cell that can be edited, whose text the grid cannot colour.
+STATUS_COLOUR = {
+    Status.NEW: ("gray", "⚪"), Status.ENRICHED: ("blue", "🔵"), Status.CONTACTED: ("yellow", "🟡"),
+    Status.CONVERSING: ("orange", "🟠"), Status.QUALIFIED: ("violet", "🟣"), Status.CONVERTED: ("green", "🟢"),
+    Status.LOST: ("red", "🔴"),
+}
+
+
+def status_in_grid(status: str) -> str:
+    return f"{STATUS_COLOUR[Status(status)][1]} {STATUS[Status(status)]}"
+
+
+def plain(text: Any) -> str:
+    """Text from a lead, as Markdown that shows exactly that text: no formatting, image, icon or formula."""
+    escaped = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", re.sub(r"\s+", " ", str(text)).strip())
+    # Streamlit replaces :material/icon: and emoji names after Markdown has been read, where no backslash is left;
+    # an invisible joiner behind the colon takes the word out of its reach.
+    return escaped.replace("\\:", "\\:\u2060")
+
+
+def zone() -> tzinfo:
+    """The viewer's time zone, as the browser tells it; UTC where it does not."""
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def date_of(at: datetime) -> str:
+    return f"{at.astimezone(zone()):%-d %b %Y}"
+
+
+def time_of(at: datetime) -> str:
+    return f"{at.astimezone(zone()):%-d %b %Y, %H:%M}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that is not zero: “3 days ago”."""
+    seconds = int((now - at).total_seconds())
+    for unit, length in (("year", 31_557_600), ("month", 2_629_800), ("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= length:
+            return counted(seconds // length, unit) + " ago"
+    return "just now"
+
+
+def counted(number: int, noun: str) -> str:
+    """“1 lead”, “1,240 leads”."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """“Ada, Bob and 3 more”."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def value_of(field: str, value: Any, people: dict[str, str]) -> str:
+    """A field's value in a sentence; ``people`` are names by user id (as text)."""
+    if field == "assigned_to_user_id":
+        return people.get(str(value), "somebody who left") if value else "nobody"
+    if value is None or value == "" or value == []:
+        return "empty"
+    if field == "status":
+        return STATUS.get(Status(value), value)
+    if isinstance(value, list):
+        return ", ".join(value)
+    text = str(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def link(text: str | None, scheme: str) -> str:
+    """Markdown that shows the text, as a link where that is safe: ``mailto``, ``tel``, or ``https`` for a web address."""
+    if not text:
+        return ""
+    if scheme == "https":
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            return plain(text)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            return plain(text)
+        shown = re.sub(r"^https?://(www\.)?", "", text).rstrip("/")
+        return f"[{plain(shown)}]({quote(text, safe=':/?#@!$&*+,;=%~._-')})"
+    target = re.sub(r"[^\d+]", "", text) if scheme == "tel" else quote(text, safe="@.+-_")
+    return f"[{plain(text)}]({scheme}:{target})" if target else plain(text)

@@ -1,0 +1,85 @@
+"""The people of a company."""
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session, aliased
+
+from lib.auth import Actor
+from lib.errors import Invalid, NotAllowed, NotFound
+from lib.models import Company, Role, User
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A colleague, as menus and lists show them."""
+
+    id: uuid.UUID
+    name: str
+    role: Role
+    is_active: bool
+
+
+def sign_in(session: Session, user_id: uuid.UUID) -> tuple[Actor, list[Member]]:
+    """The actor that a user is, and everybody in the company by name (also those who left: their leads name them).
+
+    One round trip. Raises NotAllowed when the user is not known or no longer active.
+    """
+    me = aliased(User)
+    rows = session.execute(
+        select(User.id, User.name, User.role, User.is_active, User.company_id,
+               Company.name.label("company"), Company.follow_up_days)
+        .join(me, me.company_id == User.company_id)
+        .join(Company, Company.id == User.company_id)
+        .where(me.id == user_id)
+        .order_by(func.lower(User.name), User.id)
+    ).all()
+    mine = next((row for row in rows if row.id == user_id), None)
+    if mine is None or not mine.is_active:
+        raise NotAllowed("You have no access to Lead Desk. Ask your manager to add you.")
+    actor = Actor(user_id=mine.id, company_id=mine.company_id, name=mine.name, role=Role(mine.role),
+                  company=mine.company, follow_up_days=mine.follow_up_days)
+    return actor, [_member(row) for row in rows]
+
+
+def find(session: Session, actor: Actor, user_id: uuid.UUID) -> Member:
+    """A colleague. Raises NotFound for anybody outside the company, in the words for somebody who does not exist."""
+    row = session.execute(
+        select(User.id, User.name, User.role, User.is_active)
+        .where(User.company_id == actor.company_id, User.id == user_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such colleague.")
+    return _member(row)
+
+
+def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str = "assigned_to_user_id") -> Member:
+    """The colleague, locked against being deactivated until the transaction ends.
+
+    Raises NotFound for anybody outside the company and Invalid for somebody who has left.
+    """
+    row = session.execute(
+        select(User.id, User.name, User.role, User.is_active)
+        .where(User.company_id == actor.company_id, User.id == user_id)
+        .with_for_update(read=True, key_share=False)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such colleague.")
+    if not row.is_active:
+        raise Invalid.field(field, f"{row.name} no longer works here and cannot be given leads.")
+    return _member(row)
+
+
+def demo_identities(session: Session) -> list[Row]:
+    """Everybody that a visitor of the demo may become: id, name, role and company, over all companies."""
+    return list(session.execute(
+        select(User.id, User.name, User.role, Company.name.label("company"))
+        .join(Company, Company.id == User.company_id)
+        .where(User.is_active)
+        .order_by(Company.created_at, Company.name, User.created_at, User.name)
+    ).all())
+
+
+def _member(row: Row) -> Member:
+    return Member(id=row.id, name=row.name, role=Role(row.role), is_active=row.is_active)

@@ -1,0 +1,42 @@
+"""My Queue: the four numbers, and the leads behind each of them, to be worked through from the top."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib import db, leads
+from lib.ui import contact_form, grid, identity, listing, notices, outage, tiles, toolbar
+from lib.ui import desk as desks
+from lib.views import VIEWS
+
+desk = desks.of_session()
+
+
+@st.fragment(run_every=20)
+def queue() -> None:
+    with outage.handled():
+        actor, team = identity.current()
+        now = datetime.now(UTC)
+        people = {str(each.id): each.name for each in team}
+        head = st.container()
+        wanted = toolbar.draw()
+        view = VIEWS[wanted.view]
+
+        with db.transaction() as session:
+            numbers = leads.numbers(session, actor, now=now)
+            shown = listing.read(session, desk, actor, wanted, now)
+
+        with head:
+            tiles.draw(numbers, actor, toolbar.show)
+        notices.disputes(desk, actor.user_id, people, now)
+        toolbar.actions(desk, actor, team, shown)
+        if not shown.rows:
+            toolbar.nothing_found(wanted, view)
+            return
+        grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
+        toolbar.paging(shown)
+        contact_form.go_where_asked(desk)
+
+
+queue()
+contact_form.draw_if_asked(desk)

@@ -1,0 +1,101 @@
+"""The test database: a real PostgreSQL, migrated by Alembic, every test rolled back.
+
+The server is the one that the product embeds, in a temporary folder. TEST_DATABASE_URL runs the suite on another one
+(it must be empty, and is left migrated).
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import Connection, Engine, delete
+from sqlalchemy.orm import Session
+
+from lib import db, postgres, schema
+from lib.config import Settings
+from lib.models import Company
+from tests.factories import Cast, make_cast
+
+# Examples share the test's session; those that write go through factories.forgotten. A database has no deadline.
+settings.register_profile("lead-desk", deadline=None, print_blob=True, suppress_health_check=[
+    HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+settings.load_profile("lead-desk")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "browser: drives the running app in a real browser")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The libpq address of a PostgreSQL server of this test run's own."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="lead-desk-tests-"))
+    try:
+        yield postgres.ensure_running(folder)
+    finally:
+        postgres.release(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def engine(server: str) -> Iterator[Engine]:
+    """An engine on the migrated database. What is written through it stays: tests that need that clean up."""
+    engine = db.connect(server, Settings.load({}))
+    schema.upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    """One connection inside a transaction that is rolled back; ``db.transaction()`` goes through it too."""
+    with engine.connect() as connection:
+        outer = connection.begin()
+        db.use(connection)
+        try:
+            yield connection
+        finally:
+            db.use(None)
+            outer.rollback()
+
+
+@pytest.fixture
+def session(connection: Connection) -> Iterator[Session]:
+    with Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False) as session:
+        yield session
+
+
+@pytest.fixture
+def cast(session: Session) -> Cast:
+    """Alice and Bob are reps, Tess leads their team, Mona manages it; Olga manages another company."""
+    return make_cast(session)
+
+
+@pytest.fixture
+def committed_cast(engine: Engine) -> Iterator[Cast]:
+    """The cast for all to see, for tests whose threads have connections of their own; deleted with all they did."""
+    with Session(engine, expire_on_commit=False) as session:
+        cast = make_cast(session)
+        session.commit()
+    db.use(engine)
+    try:
+        yield cast
+    finally:
+        db.use(None)
+        with Session(engine) as session:
+            session.execute(delete(Company).where(Company.id.in_([cast.alice.company_id, cast.olga.company_id])))
+            session.commit()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
