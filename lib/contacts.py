@@ -177,7 +177,7 @@ def _insert(session: Session, actor: Actor, batch_id: uuid.UUID,
             changes: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
     if not changes:
         return
-    session.execute(insert(ContactAttempt), [
+    session.execute(insert(ContactAttempt.__table__), [
         {"company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, **contact}
         for change, contact in changes])
     _write_each(session, ((change.lead_id, change.after) for change, _ in changes))

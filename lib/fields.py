@@ -23,25 +23,28 @@ LABELS = {
 }
 MAX_SCORE = 1_000_000
 MAX_TAGS, MAX_TAG = 30, 50
+MAX_DEPTH = 50
+
+Check = Callable[[str, Any], Any]
 
 # HTML's own rule for <input type=email>, with a dot required in the domain as every public address has one.
 EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 
 
-def clean(field: str, value: Any) -> Any:
+def clean(field: str, value: Any, checks: Mapping[str, Check] | None = None) -> Any:
     """What is stored for ``value``. Raises Invalid when the field does not exist or may not hold the value."""
-    check = CHECKS.get(field)
+    check = (checks or CHECKS).get(field)
     if check is None:
         raise Invalid.field(field, f"“{field}” is not a field of a lead that can be changed.")
     return check(field, value)
 
 
-def clean_all(values: Mapping[str, Any]) -> dict[str, Any]:
+def clean_all(values: Mapping[str, Any], checks: Mapping[str, Check] | None = None) -> dict[str, Any]:
     """``clean`` for several fields; the Invalid it raises names every field that was refused, not only the first."""
     cleaned, refused = {}, {}
     for field, value in values.items():
         try:
-            cleaned[field] = clean(field, value)
+            cleaned[field] = clean(field, value, checks)
         except Invalid as error:
             refused |= error.fields
     if refused:
@@ -49,7 +52,7 @@ def clean_all(values: Mapping[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
-def text_of(limit: int, *, lines: bool = False) -> Callable[[str, Any], str | None]:
+def text_of(limit: int, *, lines: bool = False) -> Check:
     """A check for text of at most ``limit`` characters; other control characters than line breaks are refused."""
     def check(field: str, value: Any) -> str | None:
         if value is None:
@@ -128,17 +131,19 @@ def _enrichment(field: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Invalid.field(field, "Enrichment has to be a set of named values.")
     if not _storable(value):
-        raise Invalid.field(field, "Enrichment has characters or numbers that cannot be kept.")
+        raise Invalid.field(field, "Enrichment has characters or numbers that cannot be kept, or is nested too deep.")
     return value
 
 
-def _storable(value: Any) -> bool:
+def _storable(value: Any, depth: int = 0) -> bool:
     """Whether PostgreSQL's JSONB can hold it: no NUL or lone surrogate in any text, no NaN or infinity."""
     match value:
+        case dict() | list() if depth == MAX_DEPTH:
+            return False
         case dict():
-            return all(isinstance(k, str) and _storable(k) and _storable(v) for k, v in value.items())
+            return all(isinstance(k, str) and _storable(k) and _storable(v, depth + 1) for k, v in value.items())
         case list():
-            return all(_storable(item) for item in value)
+            return all(_storable(item, depth + 1) for item in value)
         case str():
             return not any(c == "\0" or unicodedata.category(c) == "Cs" for c in value)
         case float():
@@ -152,7 +157,7 @@ def _short(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:59] + "…"
 
 
-CHECKS: dict[str, Callable[[str, Any], Any]] = {
+CHECKS: dict[str, Check] = {
     "first_name": text_of(200),
     "last_name": text_of(200),
     "job_title": text_of(200),
@@ -167,6 +172,8 @@ CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "source_workflow": text_of(200),
     "enrichment_data": _enrichment,
 }
+# A new lead may come with the name of its firm.
+NEW_CHECKS = CHECKS | {"company": text_of(200)}
 
 
 def to_json(value: Any) -> Any:

@@ -6,13 +6,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, and_, bindparam, insert, select
+from sqlalchemy.orm import Session
 
 from lib.auth import Actor
 from lib.errors import LeadDeskError, NotFound
 from lib.fields import to_json
 from lib.models import ContactAttempt, LeadEvent, User
+
+# From the tables, not from the classes, and put together only once: that would take longer than the database needs.
+_EVENTS, _USERS, _ATTEMPTS = LeadEvent.__table__, User.__table__, ContactAttempt.__table__
+_UNDOING = _EVENTS.alias("undoing")
+
+_TIMELINE = (
+    select(*(_EVENTS.c[name] for name in ("id", "at", "action", "source", "before", "after", "batch_id", "actor_id")),
+           _USERS.c.name.label("actor"),
+           select(_UNDOING.c.id).where(_UNDOING.c.undoes_batch_id == _EVENTS.c.batch_id,
+                                       _UNDOING.c.lead_id == _EVENTS.c.lead_id).exists().label("is_undone"),
+           *(_ATTEMPTS.c[name] for name in ("method", "direction", "subject", "notes", "occurred_at")))
+    .select_from(_EVENTS)
+    .outerjoin(_USERS, _USERS.c.id == _EVENTS.c.actor_id)
+    .outerjoin(_ATTEMPTS, and_(_ATTEMPTS.c.lead_id == _EVENTS.c.lead_id, _ATTEMPTS.c.batch_id == _EVENTS.c.batch_id))
+    .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"))
+    .order_by(_EVENTS.c.id.desc())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +79,7 @@ def record(session: Session, actor: Actor, batch_id: uuid.UUID, action: str, cha
         "after": {column: to_json(value) for column, value in change.after.items()},
     } for change in changes]
     if rows:
-        session.execute(insert(LeadEvent), rows)
+        session.execute(insert(_EVENTS), rows)
 
 
 def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, limit: int = 50,
@@ -72,30 +89,19 @@ def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, limit: int =
     ``limit`` is in events; ``before_id`` pages on behind that event. The events of a lead of another company are
     nowhere to be found: the list is empty.
     """
-    undoing = aliased(LeadEvent)
-    undone = (select(undoing.id)
-              .where(undoing.undoes_batch_id == LeadEvent.batch_id, undoing.lead_id == LeadEvent.lead_id).exists())
-    query = (
-        select(LeadEvent.id, LeadEvent.at, LeadEvent.action, LeadEvent.source, LeadEvent.before, LeadEvent.after,
-               LeadEvent.batch_id, LeadEvent.actor_id, User.name.label("actor"), undone.label("is_undone"),
-               ContactAttempt.method, ContactAttempt.direction, ContactAttempt.subject, ContactAttempt.notes,
-               ContactAttempt.occurred_at)
-        .outerjoin(User, User.id == LeadEvent.actor_id)
-        .outerjoin(ContactAttempt, and_(ContactAttempt.lead_id == LeadEvent.lead_id,
-                                        ContactAttempt.batch_id == LeadEvent.batch_id))
-        .where(LeadEvent.company_id == actor.company_id, LeadEvent.lead_id == lead_id)
-        .order_by(LeadEvent.id.desc())
-        .limit(limit)
-    )
+    query = _TIMELINE.limit(limit)
     if before_id is not None:
-        query = query.where(LeadEvent.id < before_id)
-    return session.execute(query).all()
+        query = query.where(_EVENTS.c.id < before_id)
+    return session.execute(query, {"company": actor.company_id, "lead": lead_id}).all()
 
 
 def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str) -> Row | None:
-    """Who last changed a column of a lead, and when: actor (a name) and at (UTC); None where no event tells."""
+    """Who last changed a column of a lead, when, and to what: actor (a name), at (UTC), value; None without an event.
+
+    The column may hold another value than that: whoever writes past Lead Desk leaves no event.
+    """
     return session.execute(
-        select(User.name.label("actor"), LeadEvent.at)
+        select(User.name.label("actor"), LeadEvent.at, LeadEvent.after[column].label("value"))
         .outerjoin(User, User.id == LeadEvent.actor_id)
         .where(LeadEvent.company_id == actor.company_id, LeadEvent.lead_id == lead_id,
                LeadEvent.after.has_key(column))

@@ -4,21 +4,22 @@ Every function takes the session and the actor first. It sees the actor's compan
 actor's role may do, writes the event beside the change, and leaves the commit to the caller.
 """
 
+import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, Select, func, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, Label, Row, Select, bindparam, func, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lib import filters, history, users, views
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
-from lib.fields import LABELS, clean, clean_all
-from lib.filters import LeadFilter
+from lib.fields import LABELS, NEW_CHECKS, clean, clean_all, to_json
+from lib.filters import LeadFilter, planned_for
 from lib.history import Change, Outcome, Refusal
 from lib.models import Lead, LeadCompany, Status, User
 
@@ -28,9 +29,37 @@ NO_SUCH_LEAD = "There is no such lead."
 EDITABLE = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "status", "score", "tags",
             "notes")
 
-LISTED = (Lead.id, Lead.first_name, Lead.last_name, Lead.email, Lead.job_title, Lead.status, Lead.assigned_to_user_id,
-          Lead.last_contacted_at, Lead.last_contact_method, Lead.contact_count, Lead.score, Lead.tags,
-          Lead.lead_company_id)
+# Reads select from the tables, not from the classes, and those whose shape never changes are put together only once:
+# otherwise that takes longer than the database needs for them.
+_LEADS, _FIRMS, _USERS = Lead.__table__, LeadCompany.__table__, User.__table__
+_OF_COMPANY = _LEADS.c.company_id == bindparam("company")
+
+_LISTED = (
+    select(*(_LEADS.c[name] for name in (
+        "id", "first_name", "last_name", "email", "job_title", "status", "assigned_to_user_id", "last_contacted_at",
+        "last_contact_method", "contact_count", "score", "tags", "lead_company_id")), _FIRMS.c.name.label("company"))
+    .select_from(_LEADS)
+    .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+)
+_ROWS = _LISTED.where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
+
+_FIND = (
+    select(_LEADS, _FIRMS.c.name.label("company"), _FIRMS.c.domain.label("company_domain"),
+           _FIRMS.c.industry.label("company_industry"), _USERS.c.name.label("owner"),
+           _USERS.c.is_active.label("owner_is_active"))
+    .select_from(_LEADS)
+    .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+    .outerjoin(_USERS, _USERS.c.id == _LEADS.c.assigned_to_user_id)
+    .where(_OF_COMPANY, _LEADS.c.id == bindparam("lead"))
+)
+_LOCK = (
+    # Not a join: a row that had to be waited for is read again, but not the row that it was joined with.
+    select(_LEADS, select(_USERS.c.name).where(_USERS.c.id == _LEADS.c.assigned_to_user_id).scalar_subquery()
+           .label("owner"))
+    .where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_LEADS.c.id)
+    .with_for_update(of=_LEADS)
+)
 
 
 class Anything:
@@ -108,23 +137,9 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
     """
     if not 1 <= limit <= PAGE_LIMIT or offset < 0:
         raise Invalid.field("limit", f"A page holds 1 to {PAGE_LIMIT} leads.")
-    by = filters.known_order(order)
-    condition = filters.matching(actor, wanted)
-
-    if cursor is not None:
-        chosen = _behind(by, condition, *filters.decode_cursor(order, cursor), limit + 1)
-    else:
-        chosen = filters.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
-        chosen = chosen.limit(limit + 1).offset(offset)
-    chosen = chosen.subquery("chosen")
-
-    # The page's ids first, from the index; names of firms only for the rows that are shown.
-    query = _listed().add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == Lead.id).order_by(
-        *_same_order(by, chosen))
-    if count:
-        counted = select(literal(1)).select_from(Lead).where(condition).limit(COUNT_LIMIT + 1).subquery()
-        query = query.add_columns(select(func.count()).select_from(counted).scalar_subquery().label("total"))
-    rows = session.execute(query).all()
+    filters.known_order(order)
+    behind = None if cursor is None else filters.decode_cursor(order, cursor)
+    rows = session.execute(_page(actor, wanted, order, limit, behind, offset, count)).all()
 
     if not count:
         total = 0
@@ -132,7 +147,7 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
         total = rows[0].total
     else:
         # Nothing on this page says nothing about the pages before it.
-        total = session.scalar(select(func.count()).select_from(counted)) if offset or cursor else 0
+        total = session.scalar(select(_count(filters.matching(actor, wanted)))) if offset or cursor else 0
     has_more, rows = len(rows) > limit, rows[:limit]
     next_cursor = filters.encode_cursor(order, rows[-1].sorted_by, rows[-1].id) if has_more else None
     return Page(rows, next_cursor, total)
@@ -142,8 +157,7 @@ def rows(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID]) -> list[
     """These leads as a list shows them, in the order of the ids; those that the actor may not see are left out."""
     if not lead_ids:
         return []
-    found = session.execute(
-        _listed().where(Lead.company_id == actor.company_id, Lead.id.in_(lead_ids))).all()
+    found = session.execute(_ROWS, {"company": actor.company_id, "ids": lead_ids}).all()
     by_id = {row.id: row for row in found}
     return [by_id[lead_id] for lead_id in lead_ids if lead_id in by_id]
 
@@ -153,35 +167,46 @@ def find(session: Session, actor: Actor, lead_id: uuid.UUID) -> Row:
 
     Raises NotFound, in the same words, for a lead that does not exist and for one of another company.
     """
-    row = session.execute(
-        select(*(column for column in Lead.__table__.columns), LeadCompany.name.label("company"),
-               LeadCompany.domain.label("company_domain"), LeadCompany.industry.label("company_industry"),
-               User.name.label("owner"), User.is_active.label("owner_is_active"))
-        .select_from(Lead)
-        .outerjoin(LeadCompany, LeadCompany.id == Lead.lead_company_id)
-        .outerjoin(User, User.id == Lead.assigned_to_user_id)
-        .where(Lead.company_id == actor.company_id, Lead.id == lead_id)
-    ).one_or_none()
+    row = session.execute(_FIND, {"company": actor.company_id, "lead": lead_id}).one_or_none()
     if row is None:
         raise NotFound(NO_SUCH_LEAD)
     return row
 
 
-def _listed() -> Select:
-    return (select(*LISTED, LeadCompany.name.label("company")).select_from(Lead)
-            .outerjoin(LeadCompany, LeadCompany.id == Lead.lead_company_id))
+@functools.lru_cache(maxsize=256)
+def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tuple[Any, uuid.UUID] | None, offset: int,
+          count: bool) -> Select:
+    """The statement of a page. The same lists are drawn again and again, and putting one together takes a while."""
+    by = filters.known_order(order)
+    condition = filters.matching(actor, wanted)
+    if behind is not None:
+        chosen = _behind(by, condition, *behind, limit + 1)
+    else:
+        chosen = filters.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
+        chosen = chosen.limit(planned_for(limit + 1)).offset(planned_for(offset))
+    chosen = chosen.subquery("chosen")
+
+    # The page's ids first, from the index; names of firms only for the rows that are shown.
+    query = _LISTED.add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == _LEADS.c.id).order_by(
+        *_same_order(by, chosen))
+    return query.add_columns(_count(condition)) if count else query
+
+
+def _count(condition: ColumnElement[bool]) -> Label[int]:
+    counted = select(literal(1)).select_from(Lead).where(condition).limit(planned_for(COUNT_LIMIT + 1)).subquery()
+    return select(func.count()).select_from(counted).scalar_subquery().label("total")
 
 
 def _behind(by: filters.Order, condition: Any, value: Any, lead_id: uuid.UUID, limit: int) -> Select:
     """The ids behind a cursor: its segments one after the other, each an index range, until the page is full."""
     segments = [
         filters.ordered(select(Lead.id, by.column.label("sorted_by"), literal(number).label("segment")), by)
-        .where(condition, segment).limit(limit).subquery()
+        .where(condition, segment).limit(planned_for(limit)).subquery()
         for number, segment in enumerate(by.after(value, lead_id))
     ]
     parts = [select(segment.c.id, segment.c.sorted_by) for segment in segments]
     together = parts[0] if len(parts) == 1 else parts[0].union_all(*parts[1:])
-    return together.limit(limit)
+    return together.limit(planned_for(limit))
 
 
 def _same_order(by: filters.Order, chosen: Any) -> tuple[Any, Any]:
@@ -200,18 +225,17 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, now: da
     address. Nothing is written then.
     """
     now = now or datetime.now(UTC)
-    values = dict(values)
-    firm = clean("source", values.pop("company", None))
-    cleaned = clean_all(values)
+    cleaned = clean_all(values, NEW_CHECKS)
+    firm = cleaned.pop("company", None)
     if not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "linkedin_url")):
         raise Invalid.field("last_name", "A lead needs at least a name, an e-mail address or a LinkedIn address.")
     _refuse_duplicate(session, actor, cleaned.get("email"))
     try:
         with session.begin_nested():
+            if firm:
+                cleaned["lead_company_id"] = _firm(session, actor, firm)
             lead_id = session.execute(
-                insert(Lead).values(company_id=actor.company_id, **cleaned,
-                                    lead_company_id=_firm(session, actor, firm) if firm else None)
-                .returning(Lead.id)).scalar_one()
+                insert(Lead).values(company_id=actor.company_id, **cleaned).returning(Lead.id)).scalar_one()
     except IntegrityError as error:
         # Somebody else added the same address between the look and the write.
         _refuse_duplicate(session, actor, cleaned.get("email"))
@@ -224,7 +248,8 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, now: datetime
     """Change cells, each only if it still holds what the user saw.
 
     A cell that was changed meanwhile is refused with a Conflict that says who changed it, to what and when; the other
-    cells are kept, also those of the same lead. A value that a cell already holds changes nothing.
+    cells are kept, also those of the same lead. A value that a cell already holds changes nothing. Raises Duplicate,
+    and writes nothing, when another lead is given the same e-mail address at this very moment.
     """
     now = now or datetime.now(UTC)
     batch_id = uuid.uuid4()
@@ -242,10 +267,11 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, now: datetime
             held = list(held or []) if each.field == "tags" else held
             if held == value:
                 continue
-            if each.seen is not ANYTHING and held != clean(each.field, each.seen):
+            if each.seen is not ANYTHING and not _is_what_was_seen(each, held):
                 raise _conflict(session, actor, lead, each.field, held, value)
-            if each.field == "email":
+            if each.field == "email" and value is not None:
                 _refuse_duplicate(session, actor, value)
+                _refuse_twice(value, changes.values())
         except LeadDeskError as error:
             refused.append(Refusal(each.lead_id, name_of(lead), error))
             continue
@@ -329,14 +355,7 @@ def lock(session: Session, actor: Actor, lead_ids: Iterable[uuid.UUID], refused:
     Rows are locked in the order of their ids, so that two batches over the same leads cannot block each other.
     """
     wanted = list(dict.fromkeys(lead_ids))
-    found = session.execute(
-        select(*Lead.__table__.columns, User.name.label("owner"))
-        .select_from(Lead)
-        .outerjoin(User, User.id == Lead.assigned_to_user_id)
-        .where(Lead.company_id == actor.company_id, Lead.id.in_(wanted))
-        .order_by(Lead.id)
-        .with_for_update(of=Lead)
-    ).all()
+    found = session.execute(_LOCK, {"company": actor.company_id, "ids": wanted}).all()
     locked = {row.id: row for row in found}
     refused.extend(Refusal(lead_id, "", NotFound(NO_SUCH_LEAD)) for lead_id in wanted if lead_id not in locked)
     return locked
@@ -368,8 +387,20 @@ def _outcome(batch_id: uuid.UUID, asked: Iterable[uuid.UUID], changes: Mapping[u
     return Outcome(batch_id, list(changes), [each for each in dict.fromkeys(asked) if each not in apart], refused)
 
 
+def _is_what_was_seen(edit: Edit, held: Any) -> bool:
+    """Whether a cell holds what the user saw in it, which may be older than today's rules for the field."""
+    if held == edit.seen:
+        return True
+    try:
+        return held == clean(edit.field, edit.seen)
+    except Invalid:
+        return False
+
+
 def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any, yours: Any) -> Conflict:
     change = history.last_change(session, actor, lead.id, field)
+    if change and change.value != to_json(theirs):
+        change = None
     by, at = (change.actor, change.at) if change else (None, None)
     message = f"{LABELS[field]} was changed by {by or 'somebody else'} after you opened this list."
     return Conflict(message, lead_id=lead.id, field=field, theirs=theirs, yours=yours, by=by, at=at)
@@ -383,6 +414,13 @@ def _refuse_duplicate(session: Session, actor: Actor, email: str | None) -> None
         .where(Lead.company_id == actor.company_id, Lead.email == email)).first()
     if other:
         raise Duplicate(f"{name_of(other)} already has the e-mail address {email}.", lead_id=other.id, field="email")
+
+
+def _refuse_twice(email: str, changes: Iterable[Change]) -> None:
+    for change in changes:
+        if change.after.get("email") == email:
+            raise Duplicate(f"Two leads cannot have the same e-mail address {email}.", lead_id=change.lead_id,
+                            field="email")
 
 
 def _firm(session: Session, actor: Actor, name: str) -> uuid.UUID:

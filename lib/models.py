@@ -137,12 +137,13 @@ class Lead(Base):
         Index("idx_leads_last_contacted", "company_id", "last_contacted_at"),
         # Added: what the lists and the four numbers read; docs/performance.md has the measurements.
         Index("leads_my_list_idx", "company_id", "assigned_to_user_id", text("last_contacted_at DESC NULLS LAST"),
-              text("id DESC")),
+              text("id DESC"), postgresql_include=["status", "last_contact_method", "contact_count"]),
         Index("leads_company_list_idx", "company_id", text("last_contacted_at DESC NULLS LAST"), text("id DESC")),
-        Index("leads_owner_status_idx", "company_id", "assigned_to_user_id", "status",
-              text("last_contacted_at DESC NULLS LAST"), text("id DESC")),
-        Index("leads_follow_up_idx", "company_id", "last_contacted_at", "id", "assigned_to_user_id",
-              postgresql_where=text("status IN ('contacted', 'conversing')")),
+        Index("leads_owner_status_idx", "company_id", "assigned_to_user_id", "status"),
+        Index("leads_unassigned_idx", "company_id", text("score DESC NULLS LAST"), text("id DESC"),
+              postgresql_include=["status"], postgresql_where=text("assigned_to_user_id IS NULL")),
+        Index("leads_follow_up_idx", "company_id", text("last_contacted_at DESC NULLS LAST"), text("id DESC"),
+              "assigned_to_user_id", postgresql_where=text("status IN ('contacted', 'conversing')")),
         Index("leads_lead_company_id_idx", "lead_company_id"),
     )
 

@@ -3,12 +3,30 @@
 import uuid
 from dataclasses import dataclass
 
-from sqlalchemy import Row, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy.orm import Session
 
 from lib.auth import Actor
 from lib.errors import Invalid, NotAllowed, NotFound
 from lib.models import Company, Role, User
+
+# From the tables, not from the classes, and put together only once: that would take longer than the database needs.
+_USERS, _COMPANIES, _ME = User.__table__, Company.__table__, User.__table__.alias("me")
+
+_TEAM = (
+    select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.company_id,
+           _COMPANIES.c.name.label("company"), _COMPANIES.c.follow_up_days)
+    .select_from(_ME)
+    .join(_USERS, _USERS.c.company_id == _ME.c.company_id)
+    .join(_COMPANIES, _COMPANIES.c.id == _USERS.c.company_id)
+    .where(_ME.c.id == bindparam("user"))
+    .order_by(func.lower(_USERS.c.name), _USERS.c.id)
+)
+_FIND = (
+    select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active)
+    .where(_USERS.c.company_id == bindparam("company"), _USERS.c.id == bindparam("user"))
+)
+_FIND_AND_KEEP = _FIND.with_for_update(read=True, key_share=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +44,7 @@ def sign_in(session: Session, user_id: uuid.UUID) -> tuple[Actor, list[Member]]:
 
     One round trip. Raises NotAllowed when the user is not known or no longer active.
     """
-    me = aliased(User)
-    rows = session.execute(
-        select(User.id, User.name, User.role, User.is_active, User.company_id,
-               Company.name.label("company"), Company.follow_up_days)
-        .join(me, me.company_id == User.company_id)
-        .join(Company, Company.id == User.company_id)
-        .where(me.id == user_id)
-        .order_by(func.lower(User.name), User.id)
-    ).all()
+    rows = session.execute(_TEAM, {"user": user_id}).all()
     mine = next((row for row in rows if row.id == user_id), None)
     if mine is None or not mine.is_active:
         raise NotAllowed("You have no access to Lead Desk. Ask your manager to add you.")
@@ -45,10 +55,7 @@ def sign_in(session: Session, user_id: uuid.UUID) -> tuple[Actor, list[Member]]:
 
 def find(session: Session, actor: Actor, user_id: uuid.UUID) -> Member:
     """A colleague. Raises NotFound for anybody outside the company, in the words for somebody who does not exist."""
-    row = session.execute(
-        select(User.id, User.name, User.role, User.is_active)
-        .where(User.company_id == actor.company_id, User.id == user_id)
-    ).one_or_none()
+    row = session.execute(_FIND, {"company": actor.company_id, "user": user_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such colleague.")
     return _member(row)
@@ -59,11 +66,7 @@ def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str
 
     Raises NotFound for anybody outside the company and Invalid for somebody who has left.
     """
-    row = session.execute(
-        select(User.id, User.name, User.role, User.is_active)
-        .where(User.company_id == actor.company_id, User.id == user_id)
-        .with_for_update(read=True, key_share=False)
-    ).one_or_none()
+    row = session.execute(_FIND_AND_KEEP, {"company": actor.company_id, "user": user_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such colleague.")
     if not row.is_active:

@@ -1,6 +1,7 @@
 """Several callers at the same moment, each in a thread and a transaction of its own."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,3 +28,14 @@ def at_once(*acts: Callable[[Session], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts, timeout=PATIENCE))
+
+
+def until_somebody_waits_for(session: Session) -> None:
+    """Until another connection waits for a lock that this session holds."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if session.connection().exec_driver_sql(
+                "SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))").first():
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody waited")

@@ -14,9 +14,10 @@ from lib.ui.desk import Desk, Dispute
 def line(desk: Desk, user_id: uuid.UUID, otherwise: str) -> None:
     """One line that is always there, so that nothing moves when there is something to say."""
     notice = desks.news(desk)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="notice"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content",
+                      key="notice"):
         if notice is None:
-            st.caption(otherwise)
+            st.caption(otherwise, width="content")
             return
         icon = ":material/check_circle:" if notice.done else ":material/error:"
         st.markdown(f"{icon} {words.plain(notice.text)}", width="content")

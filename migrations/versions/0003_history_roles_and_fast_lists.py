@@ -20,10 +20,13 @@ depends_on = None
 
 WORK_ORDER = "last_contacted_at DESC NULLS LAST, id DESC"
 INDEXES = {
-    "leads_my_list_idx": f"leads (company_id, assigned_to_user_id, {WORK_ORDER})",
+    "leads_my_list_idx": f"leads (company_id, assigned_to_user_id, {WORK_ORDER}) "
+                         "INCLUDE (status, last_contact_method, contact_count)",
     "leads_company_list_idx": f"leads (company_id, {WORK_ORDER})",
-    "leads_owner_status_idx": f"leads (company_id, assigned_to_user_id, status, {WORK_ORDER})",
-    "leads_follow_up_idx": "leads (company_id, last_contacted_at, id, assigned_to_user_id) "
+    "leads_owner_status_idx": "leads (company_id, assigned_to_user_id, status)",
+    "leads_unassigned_idx": "leads (company_id, score DESC NULLS LAST, id DESC) INCLUDE (status) "
+                            "WHERE assigned_to_user_id IS NULL",
+    "leads_follow_up_idx": f"leads (company_id, {WORK_ORDER}, assigned_to_user_id) "
                            "WHERE status IN ('contacted', 'conversing')",
     "leads_lead_company_id_idx": "leads (lead_company_id)",
 }

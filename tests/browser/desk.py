@@ -1,0 +1,147 @@
+"""Lead Desk as a person sees it: tiles, the list and its cells, the dialog, a lead's page."""
+
+import re
+import uuid
+from typing import Self
+from urllib.parse import urlencode
+
+from playwright.sync_api import Locator, Page, expect
+
+from lib.auth import Actor
+from lib.ui.words import ROLE
+
+# The columns of the grid in their order, with their widths in pixels, as lib/ui/grid.py sets them.
+COLUMNS = {"selected": 36, "log": 44, "open": 44, "name": 150, "job_title": 130, "company": 120, "status": 120,
+           "owner": 120, "last_contact": 94, "method": 76, "contacts": 70, "score": 60, "tags": 170}
+HEADER, ROW = 36, 35
+TIMEOUT = 20_000
+
+expect.set_options(timeout=TIMEOUT)
+
+
+class DeskPage:
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.url = page, url
+        self.outside: list[str] = []
+        page.set_default_timeout(TIMEOUT)
+        page.on("request", self._note)
+
+    def open(self, actor: Actor, path: str = "", company: str = "Acme Outbound", **query: str) -> Self:
+        """Open a page as this person, by the address alone."""
+        label = f"{actor.name} · {ROLE[actor.role]} · {company}"
+        self.page.goto(f"{self.url}/{path}?{urlencode(query | {'as': label})}")
+        self.settled()
+        return self
+
+    def settled(self) -> Self:
+        """Wait until nothing runs any more."""
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        return self
+
+    # ------------------------------------------------------------ tiles
+
+    def tile(self, label: str) -> Locator:
+        """The number under a label."""
+        return self.page.locator("[data-testid=stMetric]", has_text=label).locator("[data-testid=stMetricValue]")
+
+    def show(self, view: str) -> Self:
+        self.page.locator(f".st-key-open_{view} button").click()
+        return self
+
+    # ------------------------------------------------------------ the list
+
+    def row_of(self, name: str) -> int:
+        """The row in which a lead of this name stands."""
+        self.grid()
+        cell = self.page.locator(f"[data-testid^='glide-cell-{self._index('name')}-']",
+                                 has_text=re.compile(f"^{re.escape(name)}$"))
+        cell.wait_for(state="attached")
+        return int(cell.get_attribute("data-testid").rsplit("-", 1)[1])
+
+    def names(self) -> list[str]:
+        return self.page.locator(f"[data-testid^='glide-cell-{self._index('name')}-']").all_text_contents()
+
+    def shows(self, *names: str) -> Self:
+        """Wait until the list shows exactly these leads, in any order."""
+        for _ in range(TIMEOUT // 200):
+            found = self.names() if self.page.locator("[data-testid=stDataFrame]").count() else []
+            if sorted(found) == sorted(names):
+                return self
+            self.page.wait_for_timeout(200)
+        raise AssertionError(f"the list shows {found}, not {list(names)}")
+
+    def first(self) -> Locator:
+        """The name in the first row."""
+        return self.page.locator(f"[data-testid='glide-cell-{self._index('name')}-0']")
+
+    def cell(self, name: str, column: str) -> Locator:
+        """A cell as assistive technology reads it: its raw value."""
+        return self.page.locator(f"[data-testid='glide-cell-{self._index(column)}-{self.row_of(name)}']")
+
+    def grid(self) -> Locator:
+        grid = self.page.locator("[data-testid=stDataFrame]")
+        grid.locator("canvas").first.wait_for()
+        self.page.locator("[data-testid='glide-cell-3-0']").wait_for(state="attached")
+        return grid
+
+    def click_cell(self, name: str, column: str, *, twice: bool = False) -> Self:
+        row = self.row_of(name)
+        box = self.grid().bounding_box()
+        widths = list(COLUMNS.values())
+        index = self._index(column)
+        x = box["x"] + sum(widths[:index]) + widths[index] / 2
+        y = box["y"] + HEADER + ROW * row + ROW / 2
+        (self.page.mouse.dblclick if twice else self.page.mouse.click)(x, y)
+        return self
+
+    def pick(self, name: str, column: str, option: str) -> Self:
+        """Choose an option in a cell with a list, as a person does: open it, type, Enter."""
+        self.settled()
+        self.click_cell(name, column, twice=True)
+        self.page.locator("#portal input").first.wait_for()
+        self.page.keyboard.type(option, delay=60)
+        self.page.keyboard.press("Enter")
+        return self
+
+    # ------------------------------------------------------------ what is said and done
+
+    def said(self, text: str) -> Self:
+        expect(self.page.locator(".st-key-notice")).to_contain_text(text)
+        return self
+
+    def press(self, name: str, **options) -> Self:
+        self.page.get_by_role("button", name=name, **options).first.click()
+        return self
+
+    def dialog(self) -> Locator:
+        return self.page.get_by_role("dialog")
+
+    def log(self, method: str = "E-mail", notes: str = "") -> Self:
+        """Fill in the open dialog and save it."""
+        dialog = self.dialog()
+        dialog.get_by_role("radio", name=method).or_(dialog.get_by_role("button", name=method)).first.click()
+        if notes:
+            dialog.get_by_label("Notes").fill(notes)
+        dialog.get_by_role("button", name="Save contact").click()
+        expect(dialog).to_be_hidden()
+        return self
+
+    def lead(self, actor: Actor, lead_id: uuid.UUID) -> Self:
+        """Open a lead at its own address."""
+        return self.open(actor, "lead", id=str(lead_id))
+
+    def choose(self, label: str, option: str) -> Self:
+        """Choose in a menu by its label, as a person does."""
+        self.settled()
+        box = self.page.get_by_label(label, exact=False).and_(self.page.get_by_role("combobox")).first
+        box.click()
+        self.page.get_by_role("option", name=option).first.click()
+        return self
+
+    @staticmethod
+    def _index(column: str) -> int:
+        return list(COLUMNS).index(column)
+
+    def _note(self, request) -> None:
+        if not request.url.startswith((self.url, self.url.replace("http", "ws"), "data:", "blob:")):
+            self.outside.append(request.url)

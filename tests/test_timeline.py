@@ -1,0 +1,116 @@
+import uuid
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import DBAPIError
+
+from lib import contacts, history, leads, undo
+from lib.errors import NotFound
+from lib.leads import ANYTHING, Edit
+from lib.models import Lead, LeadEvent
+from tests.factories import events, make_lead
+
+
+def test_it_tells_what_happened_newest_first(session, cast, now):
+    later = now + timedelta(hours=1)
+    lead_id = leads.create(session, cast.tess, {"last_name": "Doe"}, now=now)
+    leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 70)], now=later)
+
+    newest, oldest = history.timeline(session, cast.bob, lead_id)
+
+    assert (newest.action, newest.actor, newest.at, newest.source) == ("edited", "Alice Adams", later, "ui")
+    assert (newest.before, newest.after) == ({"score": None}, {"score": 70})
+    assert (oldest.action, oldest.actor, oldest.at) == ("created", "Tess Turner", now)
+
+
+def test_it_shows_the_contact_beside_its_event(session, cast, now):
+    lead_id = make_lead(session, cast.alice)
+    contacts.log_contact(session, cast.alice, [lead_id], method="call", subject="Pricing", notes="Will think about it",
+                         now=now)
+
+    event, = history.timeline(session, cast.alice, lead_id)
+
+    assert (event.method, event.direction, event.subject, event.notes, event.occurred_at) == (
+        "call", "outbound", "Pricing", "Will think about it", now)
+
+
+def test_it_pages_on_behind_an_event(session, cast, now):
+    lead_id = make_lead(session, cast.alice)
+    for score in range(5):
+        leads.edit(session, cast.alice, [Edit(lead_id, "score", ANYTHING, score)], now=now)
+
+    first = history.timeline(session, cast.alice, lead_id, limit=2)
+    rest = history.timeline(session, cast.alice, lead_id, limit=10, before_id=first[-1].id)
+
+    assert [event.after["score"] for event in [*first, *rest]] == [4, 3, 2, 1, 0]
+
+
+def test_it_marks_what_was_undone(session, cast, now):
+    lead_id = make_lead(session, cast.alice)
+    batch_id = leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 1)], now=now).batch_id
+    undo.undo(session, cast.alice, batch_id, now=now)
+
+    assert [(event.action, event.is_undone) for event in history.timeline(session, cast.alice, lead_id)] == [
+        ("undone", False), ("edited", True)]
+
+
+def test_it_is_empty_for_another_companys_lead(session, cast, now):
+    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
+
+    assert history.timeline(session, cast.olga, lead_id) == []
+
+
+def test_it_says_who_last_changed_a_cell(session, cast, now):
+    lead_id = make_lead(session, cast.alice)
+    leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 1)], now=now)
+    leads.edit(session, cast.bob, [Edit(lead_id, "score", 1, 2)], now=now + timedelta(minutes=1))
+    leads.edit(session, cast.tess, [Edit(lead_id, "phone", None, "+49 30 1234")], now=now + timedelta(minutes=2))
+
+    change = history.last_change(session, cast.alice, lead_id, "score")
+
+    assert (change.actor, change.at) == ("Bob Brown", now + timedelta(minutes=1))
+    assert history.last_change(session, cast.alice, lead_id, "notes") is None
+
+
+def test_a_batch_is_known_in_its_own_company_only(session, cast, now):
+    lead_id = make_lead(session, cast.alice)
+    batch_id = leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 1)], now=now).batch_id
+
+    assert [event.lead_id for event in history.batch(session, cast.bob, batch_id)] == [lead_id]
+    for actor, unknown in [(cast.olga, batch_id), (cast.alice, uuid.uuid4())]:
+        with pytest.raises(NotFound, match=r"^There is nothing to undo\.$"):
+            history.batch(session, actor, unknown)
+
+
+def test_a_refused_change_leaves_no_event(session, cast, now):
+    lead_id = make_lead(session, cast.alice, owner=cast.bob)
+
+    leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 1)], now=now)
+    leads.edit(session, cast.bob, [Edit(lead_id, "score", 7, 1)], now=now)
+    leads.edit(session, cast.bob, [Edit(lead_id, "score", None, -1)], now=now)
+    leads.edit(session, cast.bob, [Edit(lead_id, "score", None, None)], now=now)
+
+    assert events(session, lead_id) == []
+
+
+def test_events_cannot_be_rewritten(session, cast, now):
+    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
+
+    with pytest.raises(DBAPIError, match="rows of lead_events are added and never changed"), session.begin_nested():
+        session.execute(update(LeadEvent).values(action="forged"))
+
+    assert [event.action for event in events(session, lead_id)] == ["created"]
+
+
+def test_the_database_itself_keeps_updated_at(session, cast, now):
+    long_ago = now - timedelta(days=900)
+    lead_id = make_lead(session, cast.alice, updated_at=long_ago)
+    other_id = make_lead(session, cast.alice, updated_at=long_ago)
+
+    leads_table = Lead.__table__
+    session.execute(update(leads_table).where(leads_table.c.id == lead_id).values(notes="by hand"))
+    session.execute(update(leads_table).where(leads_table.c.id == other_id).values(notes=None))
+
+    assert leads.find(session, cast.alice, lead_id).updated_at > long_ago
+    assert leads.find(session, cast.alice, other_id).updated_at == long_ago
