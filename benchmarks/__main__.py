@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -117,13 +117,16 @@ class Setting:
             self.rep, self.median, self.manager = (
                 users.sign_in(session, user)[0] for user in (by_size[0], by_size[len(by_size) // 2], manager))
         self.numbers = count()
-        # In the order of their ids, which is no order at all: as scattered over the table as the leads of a real day.
-        self.leads = iter(connection.execute(
-            "SELECT id, status FROM leads WHERE company_id = %s AND assigned_to_user_id = %s AND status <> 'qualified' "
-            "ORDER BY id", [self.company, self.rep.user_id]).fetchall())
-        self.new = iter(connection.execute(
-            "SELECT id, status FROM leads WHERE company_id = %s AND assigned_to_user_id IS NULL AND status = 'new' "
-            "ORDER BY id", [self.company]).fetchall())
+        # A change needs a lead that has not been changed before, a contact can be logged with any one again.
+        mine = self._leads("assigned_to_user_id = %s AND status <> 'qualified'", self.rep.user_id)
+        self.fresh, self.again = iter(mine[:1000]), cycle(mine[1000:])
+        self.theirs = iter(self._leads("assigned_to_user_id NOT IN (%s, %s)", self.rep.user_id, self.median.user_id))
+        self.new = iter(self._leads("assigned_to_user_id IS NULL AND status = 'new'"))
+
+    def _leads(self, condition: str, *values: Any) -> list[tuple[uuid.UUID, str]]:
+        """Leads and their statuses by id, which is no order at all: as scattered as the leads of a real day."""
+        return self.connection.execute(f"SELECT id, status FROM leads WHERE company_id = %s AND {condition} ORDER BY id",
+                                       [self.company, *values]).fetchall()
 
     def _one(self, statement: str, *values: Any) -> Any:
         return self.connection.execute(statement, values).fetchone()[0]
@@ -181,7 +184,7 @@ class Setting:
 
     def lookups(self) -> Iterator[Operation]:
         rep = self.rep
-        ids = [next(self.leads)[0] for _ in range(50)]
+        ids = [next(self.again)[0] for _ in range(50)]
         told = self._one("SELECT lead_id FROM lead_events WHERE company_id = %s LIMIT 1", self.company)
         yield Operation("rows of 50", lambda s, _: leads.rows(s, rep, ids),
                         self.sql(floors.ROWS, self.values(rep, ids=ids)))
@@ -200,28 +203,28 @@ class Setting:
         yield Operation(
             "edit status",
             lambda s, work: leads.edit(s, rep, [Edit(work["ids"][0], "status", work["seen"], "qualified")], now=NOW),
-            edit, self.some_leads(1))
+            edit, self.some(self.fresh))
         for many in (1, 50):
             yield Operation(f"assign {many}",
                             lambda s, work: leads.assign(s, manager, work["ids"], to=self.median.user_id, now=NOW),
-                            self.changing(floors.ASSIGN, manager, to=self.median.user_id), self.some_leads(many))
+                            self.changing(floors.ASSIGN, manager, to=self.median.user_id), self.some(self.theirs, many))
         said = {"method": "call", "notes": "Talked about prices.", "now": NOW}
         for many in (1, 50):
             yield Operation(f"log_contact {many}",
                             lambda s, work: contacts.log_contact(s, rep, work["ids"], **said),
-                            self.changing(floors.LOG_CONTACT, rep), self.some_leads(many))
+                            self.changing(floors.LOG_CONTACT, rep), self.some(self.again, many))
         yield Operation("log_contact 1 with key",
                         lambda s, work: contacts.log_contact(s, rep, work["ids"], **said, key=uuid.uuid4().hex),
                         lambda c, work: self.changing(floors.LOG_CONTACT_ONCE, rep, key=uuid.uuid4().hex,
                                                       hash=hashlib.sha256(b"request").digest())(c, work),
-                        self.some_leads(1))
+                        self.some(self.again))
         yield Operation("undo of an edit", lambda s, batch: undo.undo(s, rep, batch, now=NOW),
                         lambda c, batch: c.execute(floors.UNDO_STATUS, self.values(rep, batch=batch, undo=uuid.uuid4()),
                                                    prepare=True), self.an_edit)
         yield self.create()
         found = {"headcount": 120, "technologies": ["PostgreSQL"], "funding": {"round": "A"}}
         yield Operation("enrich", lambda s, work: leads.enrich(s, rep, work["ids"][0], found, now=NOW),
-                        self.changing(floors.ENRICH, rep, found=Jsonb(found)), self.some_leads(1, self.new))
+                        self.changing(floors.ENRICH, rep, found=Jsonb(found)), self.some(self.new))
 
     def create(self) -> Operation:
         firm = self._one("SELECT name FROM lead_companies WHERE company_id = %s LIMIT 1", self.company)
@@ -232,14 +235,14 @@ class Setting:
             lambda c, email: c.execute(floors.CREATE, self.values(self.rep, email=email, firm=firm), prepare=True),
             lambda: f"ada{next(self.numbers)}@benchmark.example")
 
-    def some_leads(self, many: int, of: Iterator | None = None) -> Callable[[], dict[str, Any]]:
+    def some(self, of: Iterator, many: int = 1) -> Callable[[], dict[str, Any]]:
         def take() -> dict[str, Any]:
-            taken = [next(of or self.leads) for _ in range(many)]
+            taken = [next(of) for _ in range(many)]
             return {"ids": [lead for lead, _ in taken], "seen": taken[0][1]}
         return take
 
     def an_edit(self) -> uuid.UUID:
-        lead, _ = next(self.leads)
+        lead, _ = next(self.fresh)
         with db.transaction() as session:
             return leads.edit(session, self.rep, [Edit(lead, "status", ANYTHING, "qualified")], now=NOW).batch_id
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from lib import history, leads, once, users
@@ -87,8 +88,8 @@ def take_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: u
               locked: Mapping[uuid.UUID, Row], *, now: datetime) -> list[uuid.UUID]:
     """Remove the contacts that a batch logged, and let counters, last contact and status follow; the leads' ids.
 
-    The last contact becomes the latest one that remains, and the status goes back only where no later contact holds
-    it. ``locked`` are the leads of the events, locked by the caller.
+    The last contact becomes the latest one that remains. The status becomes what it would be had these contacts never
+    been logged, unless something that left no event has moved it. ``locked`` are the leads, locked by the caller.
     """
     lead_ids = [event.lead_id for event in events if event.lead_id in locked]
     removed = session.execute(
@@ -97,10 +98,10 @@ def take_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: u
         .returning(*ContactAttempt.__table__.columns)).all()
     remaining = _remaining(session, lead_ids)
     oldest = _before_history(session, lead_ids)
-    event_of = {event.lead_id: event for event in events}
+    history_of = _status_history(session, lead_ids)
     changes = []
     for contact in removed:
-        lead, event = locked[contact.lead_id], event_of[contact.lead_id]
+        lead, past = locked[contact.lead_id], history_of[contact.lead_id]
         summary = SUMMARIES[Direction(contact.direction)]
         others = [other for other in remaining.get(lead.id, []) if other.direction == contact.direction]
         after: dict[str, Any] = {summary.count: max(getattr(lead, summary.count) - 1, 0)}
@@ -112,8 +113,11 @@ def take_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: u
             after[summary.at] = at
             if summary.method:
                 after[summary.method] = method
-        if lead.status == event.after.get("status"):
-            after["status"] = _status_from(event.before["status"], remaining.get(lead.id, []))
+        kept = {other.batch_id: other.direction for other in remaining.get(lead.id, [])}
+        if lead.status == _status_by(past, kept | {contact.batch_id: contact.direction}, lead.status):
+            status = _status_by(past, kept, lead.status)
+            if status != lead.status:
+                after["status"] = status
         before = {column: getattr(lead, column) for column in after}
         row = {name: to_json(value) for name, value in contact._mapping.items()}
         changes.append((Change(lead.id, before | {"contact": row}, after), after))
@@ -134,11 +138,25 @@ def put_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: uu
         row = event.before["contact"]
         contact = {name: from_json(name, row[name]) for name in
                    ("method", "direction", "subject", "notes", "successful", "occurred_at", "user_id")}
-        changes.append((_change(lead, contact), contact))
+        changes.append((effect_of(lead, contact), contact))
     _insert(session, actor, batch_id, changes)
     history.record(session, actor, batch_id, "contact_restored", [change for change, _ in changes], now=now,
                    undoes=undoes)
     return [change.lead_id for change, _ in changes]
+
+
+def effect_of(lead: Any, contact: Mapping[str, Any]) -> Change:
+    """What a contact does to a lead's own columns. The last contact's time and method are recorded as a pair."""
+    summary = SUMMARIES[Direction(contact["direction"])]
+    after: dict[str, Any] = {summary.count: getattr(lead, summary.count) + 1}
+    held = getattr(lead, summary.at)
+    if held is None or contact["occurred_at"] >= held:
+        after[summary.at] = contact["occurred_at"]
+        if summary.method:
+            after[summary.method] = contact["method"]
+    if lead.status in summary.promotes:
+        after["status"] = summary.to.value
+    return Change(lead.id, {column: getattr(lead, column) for column in after}, after)
 
 
 def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact: dict[str, Any],
@@ -152,25 +170,11 @@ def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact:
         except LeadDeskError as error:
             refused.append(Refusal(lead.id, leads.name_of(lead), error))
             continue
-        changes.append(_change(lead, contact))
+        changes.append(effect_of(lead, contact))
     _insert(session, actor, batch_id, [(change, contact) for change in changes])
     action = "contacted" if contact["direction"] == Direction.OUTBOUND else "responded"
     history.record(session, actor, batch_id, action, changes, now=now)
     return Outcome(batch_id, [change.lead_id for change in changes], (), refused)
-
-
-def _change(lead: Row, contact: Mapping[str, Any]) -> Change:
-    """What a contact does to a lead's own columns. The last contact's time and method are recorded as a pair."""
-    summary = SUMMARIES[Direction(contact["direction"])]
-    after: dict[str, Any] = {summary.count: getattr(lead, summary.count) + 1}
-    held = getattr(lead, summary.at)
-    if held is None or contact["occurred_at"] >= held:
-        after[summary.at] = contact["occurred_at"]
-        if summary.method:
-            after[summary.method] = contact["method"]
-    if lead.status in summary.promotes:
-        after["status"] = summary.to.value
-    return Change(lead.id, {column: getattr(lead, column) for column in after}, after)
 
 
 def _insert(session: Session, actor: Actor, batch_id: uuid.UUID,
@@ -195,11 +199,15 @@ def _write_each(session: Session, values: Iterable[tuple[uuid.UUID, dict[str, An
 
 
 def _remaining(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
-    """The leads' contacts, oldest first."""
+    """The leads' contacts, oldest first; of those at the same moment the one that was logged last counts as later."""
     found: dict[uuid.UUID, list[Row]] = {}
     for row in session.execute(
-            select(ContactAttempt.lead_id, ContactAttempt.occurred_at, ContactAttempt.method, ContactAttempt.direction)
-            .where(ContactAttempt.lead_id.in_(lead_ids)).order_by(ContactAttempt.occurred_at, ContactAttempt.id)):
+            select(ContactAttempt.lead_id, ContactAttempt.batch_id, ContactAttempt.occurred_at, ContactAttempt.method,
+                   ContactAttempt.direction)
+            .outerjoin(LeadEvent, and_(LeadEvent.lead_id == ContactAttempt.lead_id,
+                                       LeadEvent.batch_id == ContactAttempt.batch_id))
+            .where(ContactAttempt.lead_id.in_(lead_ids))
+            .order_by(ContactAttempt.occurred_at, LeadEvent.id.nulls_first())):
         found.setdefault(row.lead_id, []).append(row)
     return found
 
@@ -211,18 +219,41 @@ def _before_history(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[tup
         for row in session.execute(
                 select(LeadEvent.lead_id, LeadEvent.before)
                 .where(LeadEvent.lead_id.in_(lead_ids), LeadEvent.before.has_key(column))
-                .distinct(LeadEvent.lead_id).order_by(LeadEvent.lead_id, LeadEvent.id)):
+                .ext(distinct_on(LeadEvent.lead_id)).order_by(LeadEvent.lead_id, LeadEvent.id)):
             found[row.lead_id, column] = (from_json(column, row.before[column]), row.before.get("last_contact_method"))
     return found
 
 
-def _status_from(before: str, remaining: Sequence[Row]) -> str:
-    """The status that a lead would have now if only the remaining contacts had been logged."""
-    status = before
-    for contact in remaining:
-        summary = SUMMARIES[Direction(contact.direction)]
-        if status in summary.promotes:
-            status = summary.to.value
+def _status_history(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
+    """What bears on the leads' status, oldest first: each event's batch, the one it undoes, and the status itself."""
+    found: dict[uuid.UUID, list[Row]] = {}
+    for row in session.execute(
+            select(LeadEvent.lead_id, LeadEvent.batch_id, LeadEvent.undoes_batch_id, LeadEvent.action,
+                   LeadEvent.before["status"].astext.label("held"), LeadEvent.after["status"].astext.label("given"))
+            .where(LeadEvent.lead_id.in_(lead_ids)).order_by(LeadEvent.id)):
+        found.setdefault(row.lead_id, []).append(row)
+    return found
+
+
+def _status_by(past: Sequence[Row], contacts: Mapping[uuid.UUID, str], unless_known: str) -> str:
+    """The status that a lead's events lead to, had only these contacts (direction by batch) ever been logged.
+
+    Contacts count as promotions, not as the status that each happened to record: of two outbound ones only the first
+    records “contacted”, but the second keeps the lead there when the first is undone.
+    """
+    undone: set[uuid.UUID] = set()
+    for event in reversed(past):
+        if event.undoes_batch_id and event.batch_id not in undone:
+            undone.add(event.undoes_batch_id)
+    status = next((event.held for event in past if event.held), unless_known)
+    for event in past:
+        if event.batch_id in contacts:
+            summary = SUMMARIES[Direction(contacts[event.batch_id])]
+            if status in summary.promotes:
+                status = summary.to.value
+        elif event.given and not event.undoes_batch_id and event.batch_id not in undone \
+                and event.action not in ("contacted", "responded"):
+            status = event.given
     return status
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Label, Row, Select, bindparam, func, insert, literal, select, text, update
+from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, insert, literal, null, select, text,
+                        update)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -278,7 +279,7 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, now: datetime
         change = changes.setdefault(each.lead_id, Change(each.lead_id, {}, {}))
         change.before[each.field], change.after[each.field] = held, value
 
-    _write(session, changes.values())
+    write(session, changes.values())
     statuses = [change for change in changes.values() if list(change.after) == ["status"]]
     others = [change for change in changes.values() if list(change.after) != ["status"]]
     history.record(session, actor, batch_id, "status_changed", statuses, now=now)
@@ -313,7 +314,7 @@ def assign(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, to:
         changes[lead.id] = Change(
             lead.id, {"assigned_to_user_id": held, "assigned_at": lead.assigned_at},
             {"assigned_to_user_id": to, "assigned_at": now if to else None})
-    _write(session, changes.values())
+    write(session, changes.values())
     history.record(session, actor, batch_id, "assigned", changes.values(), now=now)
     return _outcome(batch_id, lead_ids, changes, refused)
 
@@ -344,7 +345,7 @@ def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str
     changes = {}
     if after:
         changes[lead_id] = Change(lead_id, {name: getattr(lead, name) for name in after}, after)
-        _write(session, changes.values())
+        write(session, changes.values())
         history.record(session, actor, batch_id, "enriched", changes.values(), now=now)
     return _outcome(batch_id, [lead_id], changes, refused)
 
@@ -361,13 +362,15 @@ def lock(session: Session, actor: Actor, lead_ids: Iterable[uuid.UUID], refused:
     return locked
 
 
-def _write(session: Session, changes: Iterable[Change]) -> None:
+def write(session: Session, changes: Iterable[Change]) -> None:
     """Write the changed columns only; leads that change alike share a statement."""
     alike: dict[str, tuple[dict[str, Any], list[uuid.UUID]]] = {}
     for change in changes:
         alike.setdefault(repr(sorted(change.after.items())), (change.after, []))[1].append(change.lead_id)
     for values, lead_ids in alike.values():
-        statement = (update(Lead).where(Lead.id.in_(lead_ids)).values(values)
+        # NULL said outright, or a JSONB column would be given JSON's own null, which IS NULL does not find.
+        stored = {column: null() if value is None else value for column, value in values.items()}
+        statement = (update(Lead).where(Lead.id.in_(lead_ids)).values(stored)
                      .execution_options(synchronize_session=False))
         if "email" not in values:
             session.execute(statement)

@@ -117,7 +117,7 @@ class LeadCompany(Base):
     """The firm that a lead works for."""
 
     __tablename__ = "lead_companies"
-    __table_args__ = (Index("lead_companies_company_id_idx", "company_id"),)
+    __table_args__ = (Index("lead_companies_company_id_idx", "company_id", func.lower(text("name"))),)
 
     id: Mapped[uuid.UUID] = _id()
     company_id: Mapped[uuid.UUID] = _company()
@@ -218,6 +218,8 @@ class LeadEvent(Base):
         CheckConstraint("source IN ('ui', 'api', 'system')", name="source"),
         Index("lead_events_lead_id_idx", "lead_id", text("id DESC")),
         Index("lead_events_batch_id_idx", "batch_id"),
+        Index("lead_events_undoes_batch_id_idx", "undoes_batch_id",
+              postgresql_where=text("undoes_batch_id IS NOT NULL")),
         Index("lead_events_company_id_idx", "company_id", "at"),
     )
 

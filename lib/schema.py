@@ -1,6 +1,7 @@
 """Brings the database to the schema that this code expects, with Alembic configured in code."""
 
 import logging
+import sys
 from pathlib import Path
 
 import psycopg
@@ -8,9 +9,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from lib import db
+from lib.config import settings
 from lib.errors import CannotStart
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -130,3 +134,26 @@ def _why(error: OperationalError) -> str:
 
 def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m lib.schema stamp 0001``: take over a database that already has the tables from before V1."""
+    if len(arguments) != 2 or arguments[0] != "stamp":
+        print("usage: python -m lib.schema stamp REVISION", file=sys.stderr)
+        return 2
+    chosen = settings()
+    if chosen.database_url is None:
+        print("Set DATABASE_URL to the database to take over.", file=sys.stderr)
+        return 1
+    try:
+        with db.connect(chosen.database_url, chosen).connect() as connection:
+            stamp(connection, arguments[1])
+    except (OperationalError, CommandError) as error:
+        print(f"Nothing was changed: {error}", file=sys.stderr)
+        return 1
+    print(f"The database is taken to be at revision {arguments[1]}. The next start brings it up to date.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

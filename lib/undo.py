@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
 from lib import contacts, history, leads
@@ -72,12 +72,17 @@ def _restore(session: Session, actor: Actor, events: Sequence[Row], undo_id: uui
             continue
         moved_on = [column for column, value in event.after.items() if to_json(getattr(lead, column)) != value]
         if moved_on:
-            refused.append(_changed_since(session, actor, lead, moved_on[0]))
+            refused.append(_changed_since(session, actor, lead, moved_on))
             continue
         before = {column: from_json(column, value) for column, value in event.before.items()}
-        session.execute(update(Lead).where(Lead.id == lead.id).values(before)
-                        .execution_options(synchronize_session=False))
-        changes.append(Change(lead.id, {column: getattr(lead, column) for column in before}, before))
+        change = Change(lead.id, {column: getattr(lead, column) for column in before}, before)
+        try:
+            leads.write(session, [change])
+        except LeadDeskError as error:
+            # Its former e-mail address has become another lead's.
+            refused.append(Refusal(lead.id, leads.name_of(lead), error))
+            continue
+        changes.append(change)
     history.record(session, actor, undo_id, "undone", changes, now=now, undoes=batch_id)
     return [change.lead_id for change in changes]
 
@@ -91,15 +96,19 @@ def _remove(session: Session, events: Sequence[Row], locked: dict[uuid.UUID, Row
         if lead is None:
             continue
         if session.scalar(select(func.count()).where(LeadEvent.lead_id == lead.id)) > 1:
-            refused.append(Refusal(lead.id, leads.name_of(lead), ChangedSince("it has been worked on since.")))
+            refused.append(Refusal(lead.id, leads.name_of(lead), ChangedSince("It has been worked on since.")))
             continue
         session.execute(delete(Lead).where(Lead.id == lead.id))
         done.append(lead.id)
     return done
 
 
-def _changed_since(session: Session, actor: Actor, lead: Row, column: str) -> Refusal:
+def _changed_since(session: Session, actor: Actor, lead: Row, moved_on: Sequence[str]) -> Refusal:
+    # The time of an assignment has no name of its own: it moves with the owner.
+    column = next((column for column in moved_on if column in LABELS), moved_on[0])
     change = history.last_change(session, actor, lead.id, column)
+    if change and change.value != to_json(getattr(lead, column)):
+        # Whoever writes past Lead Desk leaves no event; the last one to leave one has not changed it.
+        change = None
     by = change.actor if change and change.actor else "Somebody"
-    what = LABELS.get(column, "It")
-    return Refusal(lead.id, leads.name_of(lead), ChangedSince(f"{by} has changed {what} since."))
+    return Refusal(lead.id, leads.name_of(lead), ChangedSince(f"{by} has changed {LABELS.get(column, 'it')} since."))

@@ -151,7 +151,7 @@ def test_its_contacts_do_to_a_lead_what_logging_them_does(loaded):
         state = states[happened.lead_id]
         if happened.action in ("contacted", "responded"):
             attempt = attempts[happened.lead_id, happened.batch_id]
-            change = contacts._change(SimpleNamespace(id=happened.lead_id, **{
+            change = contacts.effect_of(SimpleNamespace(id=happened.lead_id, **{
                 column: state[column] for column in CONTACTS}), attempt._mapping)
             assert happened.after == {column: to_json(value) for column, value in change.after.items()}
             assert attempt.occurred_at <= happened.at == attempt.created_at

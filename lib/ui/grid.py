@@ -27,7 +27,7 @@ from lib.users import Member
 # The grid's columns that are edited in place, and the field of the lead behind each. Pick lists and numbers only: free
 # text belongs into the lead's form, where nothing typed is lost.
 EDITED = {"status": "status", "owner": "assigned_to_user_id", "score": "score", "tags": "tags"}
-ROW_HEIGHT, HEADER_HEIGHT, ROWS_VISIBLE = 35, 36, 14
+ROW_HEIGHT, HEADER_HEIGHT, ROWS_VISIBLE = 35, 36, 13
 
 
 @dataclass

@@ -17,16 +17,14 @@ from lib.users import Member
 
 
 def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member], now: datetime) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="lead_header"):
-        with st.container(gap="xxsmall"):
-            st.page_link("../pages/my_queue.py", label="My queue", icon=":material/arrow_back:")
-            st.header(words.plain(leads.name_of(lead)), anchor=False)
-            about = [part for part in (lead.job_title, lead.company, lead.company_industry) if part]
-            st.markdown(" · ".join(words.plain(part) for part in about) or "No job title or company yet")
-            ways = [f":material/mail: {words.link(lead.email, 'mailto')}" if lead.email else "",
-                    f":material/call: {words.link(lead.phone, 'tel')}" if lead.phone else "",
-                    f":material/work: {words.link(lead.linkedin_url, 'https')}" if lead.linkedin_url else ""]
-            st.markdown(" \u2003 ".join(way for way in ways if way) or "No way to reach them yet")
+    who, actions = st.columns(2, gap="large", vertical_alignment="bottom")
+    with who, st.container(gap="xxsmall"):
+        st.page_link("../pages/my_queue.py", label="My queue", icon=":material/arrow_back:")
+        st.header(words.plain(leads.name_of(lead)), anchor=False)
+        about = [part for part in (lead.job_title, lead.company, lead.company_industry) if part]
+        st.markdown(" · ".join(words.plain(part) for part in about) or "No job title or company yet")
+        _ways_to_reach(lead)
+    with actions, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         _pick_status(desk, actor, lead)
         _pick_owner(desk, actor, lead, team)
         st.button("Log contact", type="primary", icon=":material/edit_note:", key="log_contact", shortcut="L",
@@ -43,10 +41,17 @@ def last_contact(lead: Row, now: datetime) -> str:
     return f"{told} · {words.counted(lead.contact_count, 'contact')}"
 
 
+def _ways_to_reach(lead: Row) -> None:
+    ways = ((":material/mail:", lead.email, "mailto"), (":material/call:", lead.phone, "tel"),
+            (":material/work:", lead.linkedin_url, "https"))
+    shown = [f"{icon} {words.link(address, scheme)}" for icon, address, scheme in ways if address]
+    st.markdown("  \n".join(shown) or "No way to reach them yet")
+
+
 def _pick_status(desk: Desk, actor: Actor, lead: Row) -> None:
     # The key holds the present value and how often something was said, so a choice that was refused is not left on show.
     key = f"status:{lead.id}:{lead.status}:{desk.turn}"
-    st.selectbox("Status", list(Status), index=list(Status).index(Status(lead.status)), key=key, width=160,
+    st.selectbox("Status", list(Status), index=list(Status).index(Status(lead.status)), key=key, width=150,
                  format_func=words.status_in_grid, on_change=_change, args=(desk, actor.user_id, lead, "status", key))
 
 
@@ -55,7 +60,7 @@ def _pick_owner(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member]) -> 
     people = {None: "Nobody"} | {each.id: each.name if each.is_active else f"{each.name} (left)" for each in team
                                  if each.is_active or each.id == owner}
     key = f"owner:{lead.id}:{owner}:{desk.turn}"
-    st.selectbox("Assigned to", list(people), index=list(people).index(owner), key=key, width=190,
+    st.selectbox("Assigned to", list(people), index=list(people).index(owner), key=key, width=180,
                  format_func=lambda user_id: people[user_id], on_change=_change,
                  args=(desk, actor.user_id, lead, "assigned_to_user_id", key))
 

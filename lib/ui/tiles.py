@@ -16,12 +16,12 @@ def draw(numbers: Numbers, actor: Actor, show: Callable[[str], None]) -> None:
     """Draw the tiles; ``show`` is the callback that opens a view by its key."""
     with st.grid(4, min_column_width=160, gap="small"):
         for view, label in TILES:
-            with st.container(border=True, horizontal=True, vertical_alignment="bottom", gap="small",
-                              height="stretch", key=f"tile_{view}"):
+            with st.container(border=True, gap=None, key=f"tile_{view}"):
                 st.metric(label, f"{getattr(numbers, view):,}", help=VIEWS[view].rule_for(actor))
-                _opens(view, "Show" if view != "due" else "Show all", show)
-                if view == "due":
-                    _opens("my-due", f"{numbers.my_due:,} mine", show)
+                with st.container(horizontal=True, gap="small"):
+                    _opens(view, "Show" if view != "due" else "Show all", show)
+                    if view == "due":
+                        _opens("my-due", f"{numbers.my_due:,} mine", show)
 
 
 def _opens(view: str, label: str, show: Callable[[str], None]) -> None:

@@ -124,7 +124,7 @@ def _users() -> None:
         op.add_column("users", sa.Column(name, postgresql.TIMESTAMP(timezone=True)))
     op.create_index("users_email_idx", "users", [sa.text("lower(email)")], unique=True)
     op.create_index("users_company_id_idx", "users", ["company_id"])
-    op.create_index("lead_companies_company_id_idx", "lead_companies", ["company_id"])
+    op.create_index("lead_companies_company_id_idx", "lead_companies", ["company_id", sa.text("lower(name)")])
 
 
 def _contact_attempts() -> None:
@@ -169,6 +169,8 @@ def _lead_events() -> None:
     )
     op.create_index("lead_events_lead_id_idx", "lead_events", ["lead_id", sa.text("id DESC")])
     op.create_index("lead_events_batch_id_idx", "lead_events", ["batch_id"])
+    op.create_index("lead_events_undoes_batch_id_idx", "lead_events", ["undoes_batch_id"],
+                    postgresql_where=sa.text("undoes_batch_id IS NOT NULL"))
     op.create_index("lead_events_company_id_idx", "lead_events", ["company_id", "at"])
     op.execute("""
         CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

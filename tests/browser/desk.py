@@ -6,6 +6,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from lib.auth import Actor
 from lib.ui.words import ROLE
@@ -96,12 +97,30 @@ class DeskPage:
 
     def pick(self, name: str, column: str, option: str) -> Self:
         """Choose an option in a cell with a list, as a person does: open it, type, Enter."""
-        self.settled()
-        self.click_cell(name, column, twice=True)
-        self.page.locator("#portal input").first.wait_for()
+        self.open_cell(name, column)
         self.page.keyboard.type(option, delay=60)
         self.page.keyboard.press("Enter")
         return self
+
+    def type_number(self, name: str, column: str, number: int) -> Self:
+        """Put a number into a cell, as a person does: open it, over the old one, Enter."""
+        self.open_cell(name, column)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(str(number), delay=80)
+        self.page.keyboard.press("Enter")
+        return self
+
+    def open_cell(self, name: str, column: str) -> None:
+        """Open a cell's editor. A list that was drawn anew at this moment takes a second try, as a person would."""
+        editor = self.page.locator("#portal input").first
+        for _ in range(4):
+            self.settled().click_cell(name, column, twice=True)
+            try:
+                editor.wait_for(timeout=4_000)
+            except PlaywrightTimeout:
+                continue
+            return
+        raise AssertionError(f"the cell {column} of {name} does not open")
 
     # ------------------------------------------------------------ what is said and done
 

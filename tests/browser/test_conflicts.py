@@ -41,11 +41,7 @@ def test_two_who_change_different_cells_of_one_lead_are_both_kept(desk, session,
 
     tess.choose("Status", "Qualified")
     tess.said("Status of Rita Ready saved.")
-    alice.click_cell("Rita Ready", "score", twice=True)
-    alice.page.locator("#portal input").first.wait_for()
-    alice.page.keyboard.press("Control+A")
-    alice.page.keyboard.type("77", delay=80)
-    alice.page.keyboard.press("Enter")
+    alice.type_number("Rita Ready", "score", 77)
 
     alice.said("Score of Rita Ready saved.")
     assert (row(session, rita).status, row(session, rita).score) == ("qualified", 77)

@@ -160,4 +160,5 @@ def _type_time(page, when: datetime) -> None:
     field = page.dialog().locator("[data-testid=stDateTimeInput]")
     field.locator("[contenteditable], input").first.click()
     page.page.keyboard.type(f"{when:%Y%m%d%H%M}", delay=40)
-    page.page.keyboard.press("Tab")
+    # The calendar that opened beside the field covers the buttons until one clicks elsewhere.
+    page.dialog().get_by_text("With Rita Ready").click()

@@ -84,11 +84,7 @@ def test_an_assignee_is_changed_in_the_list(desk, session, cast, queue):
 def test_a_score_is_typed_into_the_list(desk, session, cast, queue):
     page = desk(cast.alice)
 
-    page.click_cell("Rita Ready", "score", twice=True)
-    page.page.locator("#portal input").first.wait_for()
-    page.page.keyboard.press("Control+A")
-    page.page.keyboard.type("77", delay=80)
-    page.page.keyboard.press("Enter")
+    page.type_number("Rita Ready", "score", 77)
 
     page.said("Score of Rita Ready saved.")
     assert row(session, queue["ready"]).score == 77

@@ -1,0 +1,217 @@
+"""Whoever belongs to another company finds nothing: every function that takes an actor, driven as Olga."""
+
+import inspect
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from lib import contacts, history, leads, once, undo, users
+from lib.errors import LeadDeskError
+from lib.filters import LeadFilter
+from lib.history import Change, Outcome
+from lib.leads import ANYTHING, Edit
+from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, User
+from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
+
+MODULES = (users, leads, contacts, history, undo, once)
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """What Olga has heard of: a lead of Acme's, a colleague's id there, batches, an address, a firm, a form's key."""
+
+    lead: uuid.UUID
+    user: uuid.UUID
+    batch: uuid.UUID
+    contact_batch: uuid.UUID
+    email: str
+    firm: str
+    key: str
+
+
+def nothing_there() -> Theirs:
+    return Theirs(uuid.uuid4(), uuid.uuid4(), uuid.uuid4(), uuid.uuid4(), "nobody@example.com", "No Such Firm", "no-key")
+
+
+@pytest.fixture
+def theirs(session, cast, now):
+    firm = make_firm(session, cast.alice, "Analytical Engines")
+    lead_id = make_lead(session, cast.alice, owner=cast.alice, score=1, status="enriched", email="ada@acme.example",
+                        lead_company_id=firm, assigned_at=now)
+    key = once.new_key()
+    batch = leads.edit(session, cast.alice, [Edit(lead_id, "score", 1, 2)], now=now).batch_id
+    contact_batch = contacts.log_contact(session, cast.alice, [lead_id], method="call", key=key, now=now).batch_id
+    return Theirs(lead_id, cast.alice.user_id, batch, contact_batch, "ada@acme.example", "Analytical Engines", key)
+
+
+def take_back(session, actor, it, now):
+    """With the events of the batch as the table holds them: finding them is refused elsewhere, locking them here."""
+    found = session.execute(select(*LeadEvent.__table__.columns).where(LeadEvent.batch_id == it.contact_batch)).all()
+    return contacts.take_back(session, actor, found, uuid.uuid4(), it.contact_batch,
+                              leads.lock(session, actor, [it.lead], []), now=now)
+
+
+def put_back(session, actor, it, now):
+    found = session.execute(select(*LeadEvent.__table__.columns).where(LeadEvent.batch_id == it.contact_batch)).all()
+    return contacts.put_back(session, actor, found, uuid.uuid4(), it.contact_batch,
+                             leads.lock(session, actor, [it.lead], []), now=now)
+
+
+def lock(session, actor, it, now):
+    refused = []
+    return leads.lock(session, actor, [it.lead], refused), refused
+
+
+def create(session, actor, it, now):
+    """The address and the firm of somebody else's lead are as free as any: a lead and a firm of one's own."""
+    lead_id = leads.create(session, actor, {"last_name": "Byron", "email": it.email, "company": it.firm}, now=now)
+    made = leads.find(session, actor, lead_id)
+    firm = session.get_one(LeadCompany, made.lead_company_id)
+    return made.status, made.email == it.email, made.company == it.firm, firm.company_id == actor.company_id
+
+
+def page(session, actor, it, now):
+    return [leads.page(session, actor, wanted) for wanted in (
+        LeadFilter(), LeadFilter(assigned_to=it.user), LeadFilter(search=it.email), LeadFilter(search=it.firm),
+        LeadFilter(awaits_answer=True))]
+
+
+def record(session, actor, it, now):
+    """Callers hand it leads that they have locked, so it looks nothing up: even so, the timeline shows nothing."""
+    if session.scalar(select(func.count()).where(Lead.id == it.lead)):
+        history.record(session, actor, it.batch, "edited", [Change(it.lead, {"score": 2}, {"score": 9})], now=now)
+        session.execute(delete(LeadEvent).where(LeadEvent.company_id == actor.company_id))
+    return history.timeline(session, actor, it.lead)
+
+
+DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
+    "users.find": lambda session, actor, it, now: users.find(session, actor, it.user),
+    "users.check_can_own": lambda session, actor, it, now: users.check_can_own(session, actor, it.user),
+    "leads.numbers": lambda session, actor, it, now: leads.numbers(session, actor, now=now.replace(year=2030)),
+    "leads.page": page,
+    "leads.rows": lambda session, actor, it, now: leads.rows(session, actor, [it.lead]),
+    "leads.find": lambda session, actor, it, now: leads.find(session, actor, it.lead),
+    "leads.create": create,
+    "leads.edit": lambda session, actor, it, now: leads.edit(
+        session, actor, [Edit(it.lead, "score", ANYTHING, 9), Edit(it.lead, "email", ANYTHING, "x@y.example")], now=now),
+    "leads.assign": lambda session, actor, it, now: leads.assign(
+        session, actor, [it.lead], to=actor.user_id, now=now),
+    "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
+    "leads.lock": lock,
+    "contacts.log_contact": lambda session, actor, it, now: contacts.log_contact(
+        session, actor, [it.lead], method="email", key=it.key, now=now),
+    "contacts.take_back": take_back,
+    "contacts.put_back": put_back,
+    "history.record": record,
+    "history.timeline": lambda session, actor, it, now: history.timeline(session, actor, it.lead),
+    "history.last_change": lambda session, actor, it, now: history.last_change(session, actor, it.lead, "score"),
+    "history.batch": lambda session, actor, it, now: history.batch(session, actor, it.batch),
+    "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
+    "once.once": lambda session, actor, it, now: once.once(session, actor, it.key, {}, lambda: {"mine": True}),
+    "once.was_used": lambda session, actor, it, now: once.was_used(session, actor, it.key),
+}
+
+
+def answer(call, session, actor, it, now):
+    """What a call gave, ids aside: those that were asked about, and those that it made up, differ anyway."""
+    with forgotten(session):
+        try:
+            given = call(session, actor, it, now)
+        except LeadDeskError as error:
+            given = error
+        return _told(given)
+
+
+def _told(given):
+    match given:
+        case LeadDeskError():
+            return type(given), str(given), given.fields
+        case Outcome():
+            return given.done, given.unchanged, [(each.name, _told(each.error)) for each in given.refused]
+        case history.Refusal():
+            return given.name, _told(given.error)
+        case list() | tuple():
+            return [_told(each) for each in given]
+        case _:
+            return given
+
+
+def everything_of(session, cast):
+    """Every row of Acme's, in every table that a company has rows in."""
+    return [session.execute(select(*table.columns).where(table.c.company_id == cast.alice.company_id)
+                            .order_by(*table.primary_key)).all()
+            for table in (each.__table__ for each in (User, LeadCompany, Lead, ContactAttempt, LeadEvent,
+                                                      IdempotencyKey))]
+
+
+@pytest.mark.parametrize("name", DRIVEN)
+def test_another_companys_is_answered_like_what_does_not_exist(session, cast, now, theirs, name):
+    expected = answer(DRIVEN[name], session, cast.olga, nothing_there(), now)
+
+    assert answer(DRIVEN[name], session, cast.olga, theirs, now) == expected
+
+
+@pytest.mark.parametrize("name", DRIVEN)
+def test_another_companys_rows_stay_as_they_are(session, cast, now, theirs, name):
+    before = everything_of(session, cast), row(session, theirs.lead), events(session, theirs.lead)
+
+    with forgotten(session):
+        try:
+            DRIVEN[name](session, cast.olga, theirs, now)
+        except LeadDeskError:
+            pass
+        assert (everything_of(session, cast), row(session, theirs.lead), events(session, theirs.lead)) == before
+        assert len(attempts(session, theirs.lead)) == 1
+
+
+@pytest.mark.parametrize("name", set(DRIVEN) - {"leads.create", "contacts.put_back", "history.record", "once.once"})
+def test_the_same_call_by_a_colleague_finds_it(session, cast, now, theirs, name):
+    # Or the table would prove nothing: each call has to have something that it could have found.
+    assert (answer(DRIVEN[name], session, cast.alice, theirs, now)
+            != answer(DRIVEN[name], session, cast.olga, theirs, now))
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_lead_is_never_given_to_somebody_of_another_company(session, cast, now, theirs, mine):
+    lead_id = make_lead(session, cast.olga)
+    to = theirs.user if mine else uuid.uuid4()
+
+    refusal = answer(lambda *_: leads.assign(session, cast.olga, [lead_id], to=to, now=now), session, cast.olga,
+                     theirs, now)
+
+    assert refusal[1] == "There is no such colleague."
+    assert row(session, lead_id).assigned_to_user_id is None
+    assert events(session, lead_id) == []
+
+
+def test_every_function_that_takes_an_actor_is_in_the_table():
+    public = {f"{module.__name__.removeprefix('lib.')}.{name}" for module in MODULES
+              for name, function in inspect.getmembers(module, inspect.isfunction)
+              if function.__module__ == module.__name__ and not name.startswith("_")
+              and list(inspect.signature(function).parameters)[:2] == ["session", "actor"]}
+
+    assert public == set(DRIVEN)
+    # What takes a session alone sees all companies: it has to be told on purpose that this is right.
+    assert {f"{module.__name__.removeprefix('lib.')}.{name}" for module in MODULES
+            for name, function in inspect.getmembers(module, inspect.isfunction)
+            if function.__module__ == module.__name__ and not name.startswith("_")
+            and list(inspect.signature(function).parameters)[:1] == ["session"]} - public == {
+        "users.sign_in",          # makes the actor
+        "users.demo_identities",  # the demo lets a visitor become anybody
+        "leads.write",            # writes what its callers have locked
+        "once.forget_old",        # housekeeping
+    }
+
+
+def test_everybody_signs_in_to_their_own_company(session, cast):
+    actor, members = users.sign_in(session, cast.olga.user_id)
+
+    assert (actor.company_id, actor.company) == (cast.olga.company_id, "Initech Sales")
+    assert [member.id for member in members] == [cast.olga.user_id]
+    assert session.get_one(Company, actor.company_id).name == actor.company
