@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count, cycle
 from pathlib import Path
 from typing import Any
@@ -125,8 +125,9 @@ class Setting:
 
     def _leads(self, condition: str, *values: Any) -> list[tuple[uuid.UUID, str]]:
         """Leads and their statuses by id, which is no order at all: as scattered as the leads of a real day."""
-        return self.connection.execute(f"SELECT id, status FROM leads WHERE company_id = %s AND {condition} ORDER BY id",
-                                       [self.company, *values]).fetchall()
+        return self.connection.execute(
+            f"SELECT id, status FROM leads WHERE company_id = %s AND {condition} ORDER BY id",
+            [self.company, *values]).fetchall()
 
     def _one(self, statement: str, *values: Any) -> Any:
         return self.connection.execute(statement, values).fetchone()[0]
@@ -141,20 +142,31 @@ class Setting:
     def reads(self) -> Iterator[Operation]:
         rep = self.rep
         for actor, whose in ((rep, "largest rep"), (self.median, "median rep")):
-            yield Operation(f"numbers, {whose}", lambda s, _, a=actor: leads.numbers(s, a, now=NOW),
+            yield Operation(f"numbers, {whose}", lambda s, _, a=actor: leads.numbers(s, a, now=self.later()),
                             self.sql(floors.NUMBERS, self.values(actor)))
-        yield self.page("page mine, median rep", self.median, views.VIEWS["mine"].filter(self.median, NOW),
-                        *floors.VIEWS["mine"])
         for key, view in views.VIEWS.items():
-            yield self.page(f"page {key}", rep, view.filter(rep, NOW), *floors.VIEWS[key], name=view.order)
+            yield self.page(f"page {key}", rep, lambda v=view: v.filter(rep, self.later()), *floors.VIEWS[key],
+                            name=view.order)
+        yield self.page("page mine, median rep", self.median,
+                        lambda: views.VIEWS["mine"].filter(self.median, self.later()), *floors.VIEWS["mine"])
         yield from self.page_100()
         yield from self.searches()
         yield from self.lookups()
 
-    def page(self, label: str, actor: Actor, wanted: LeadFilter, condition: str, order: str, *, name: str = "waiting",
-             prepare: bool = True, **values: Any) -> Operation:
-        return Operation(label, lambda s, _: leads.page(s, actor, wanted, order=name),
-                         self.sql(floors.page(condition, order), self.values(actor, **values), prepare=prepare))
+    def later(self) -> datetime:
+        """The clock goes on between two calls, as it does for a page: a list that depends on it is never the same."""
+        return NOW + timedelta(microseconds=next(self.numbers))
+
+    def page(self, label: str, actor: Actor, wanted: Callable[[], LeadFilter], condition: str, order: str, *,
+             name: str = "waiting", prepare: bool = True, **values: Any) -> Operation:
+        def call(session: Session, _: Any) -> None:
+            connection = session.connection().connection.driver_connection
+            usual, connection.prepare_threshold = connection.prepare_threshold, 5 if prepare else None
+            leads.page(session, actor, wanted(), order=name)
+            connection.prepare_threshold = usual
+
+        return Operation(label, call, self.sql(floors.page(condition, order), self.values(actor, **values),
+                                               prepare=prepare))
 
     def page_100(self) -> Iterator[Operation]:
         everything = LeadFilter()
@@ -174,13 +186,15 @@ class Setting:
     def searches(self) -> Iterator[Operation]:
         # A fragment of a surname that some hundreds of leads have, and a syllable that a third of them have.
         fragment = self._one(
-            "SELECT lower(left(last_name, 6)) FROM leads WHERE company_id = %s GROUP BY 1 HAVING length(min(last_name)) "
-            "> 6 ORDER BY abs(count(*) - (SELECT count(*) / 600 FROM leads)), 1 LIMIT 1", self.company)
+            "SELECT lower(left(last_name, 6)) FROM leads WHERE company_id = %s GROUP BY 1 "
+            "HAVING length(min(last_name)) > 6 ORDER BY abs(count(*) - (SELECT count(*) / 600 FROM leads)), 1 LIMIT 1", self.company)
         words = {"rare": load.RARE_SURNAME.lower(), "fragment of a surname": fragment, "broad": "an", "none": "zzqxq"}
         for kind, word in words.items():
-            # Not prepared: the best plan depends on the word.
-            yield self.page(f"search, {kind}", self.rep, LeadFilter(search=word), floors.SEARCH, floors.WAITING,
-                            prepare=False, pattern=f"%{word}%")
+            # A word that has not been searched for yet: the blanks see to it that no statement is kept for it, and it
+            # is not prepared on either side, as it would be from its sixth repeat.
+            yield self.page(f"search, {kind}", self.rep,
+                            lambda w=word: LeadFilter(search=w + " " * next(self.numbers)), floors.SEARCH,
+                            floors.WAITING, prepare=False, pattern=f"%{word}%")
 
     def lookups(self) -> Iterator[Operation]:
         rep = self.rep

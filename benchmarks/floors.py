@@ -142,7 +142,8 @@ UNDO_STATUS = """
         WHERE leads.id = locked.id AND event.lead_id = locked.id AND locked.status::text = event.became AND NOT EXISTS (
             SELECT FROM lead_events WHERE company_id = %(company)s AND undoes_batch_id = %(batch)s)
         RETURNING leads.id, event.was, event.became)
-    INSERT INTO lead_events (company_id, lead_id, batch_id, undoes_batch_id, actor_id, source, action, before, after, at)
+    INSERT INTO lead_events
+           (company_id, lead_id, batch_id, undoes_batch_id, actor_id, source, action, before, after, at)
     SELECT %(company)s, id, %(undo)s, %(batch)s, %(me)s, 'ui', 'undone', jsonb_build_object('status', became),
            jsonb_build_object('status', was), %(now)s FROM changed"""
 

@@ -95,7 +95,8 @@ def fill(connection: psycopg.Connection, leads: int) -> list[str]:
                       "linkedin_url, status, assigned_to_user_id, assigned_at, last_contacted_at, last_contact_method, "
                       "contact_count, source, enrichment_data, tags, notes, score, created_at, updated_at)",
           _leads(make, leads, companies, reps, firms, first_names, surnames, contacts))
-    _copy(connection, "contact_attempts (company_id, lead_id, user_id, batch_id, method, direction, notes, occurred_at)",
+    _copy(connection,
+          "contact_attempts (company_id, lead_id, user_id, batch_id, method, direction, notes, occurred_at)",
           ((company, lead, user, batch, method, "outbound", "Talked about the offer.", at)
            for company, lead, user, batch, method, at in contacts))
     _copy(connection, "lead_events (company_id, lead_id, actor_id, batch_id, source, action, before, after, at)",

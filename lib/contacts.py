@@ -74,7 +74,8 @@ def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *
         "user_id": made_by or actor.user_id,
     }
     check_log_for(actor, contact["user_id"])
-    users.find(session, actor, contact["user_id"])
+    if contact["user_id"] != actor.user_id:
+        users.find(session, actor, contact["user_id"])
     if key is None:
         return _log(session, actor, lead_ids, contact, now)
     request = {"leads": sorted(map(str, lead_ids)), **{name: to_json(value) for name, value in contact.items()

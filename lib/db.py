@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -27,16 +28,19 @@ def connect(conninfo: str, settings: Settings) -> Engine:
     """Make an engine for a libpq address. Nothing is connected yet.
 
     The address goes to libpq unparsed, so that several hosts and ``target_session_attrs`` mean what they mean there.
+    What it sets itself, such as ``options=-c search_path=…``, holds beside and before what is set here.
     """
+    given = conninfo_to_dict(conninfo)
     pooled_by_transaction = settings.pool_mode == "transaction"
     timeout = f"{settings.statement_timeout_seconds}s"
-    arguments: dict = {"connect_timeout": 5, "application_name": "lead-desk"}
+    arguments: dict = {"connect_timeout": given.get("connect_timeout", 5),
+                       "application_name": given.get("application_name", "lead-desk")}
     if pooled_by_transaction:
         # PgBouncer hands each transaction to another server session, where a prepared statement is not known.
         arguments["prepare_threshold"] = None
     else:
         arguments["options"] = (f"-c statement_timeout={timeout} -c idle_in_transaction_session_timeout=60s "
-                                "-c TimeZone=UTC -c synchronous_commit=on")
+                                "-c TimeZone=UTC -c synchronous_commit=on " + (given.get("options") or ""))
 
     engine = create_engine(
         "postgresql+psycopg://",
@@ -130,10 +134,21 @@ def _in_plain_words(committing: bool = False) -> Iterator[None]:
     except (OperationalError, InterfaceError) as error:
         if isinstance(error.orig, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
             raise DatabaseUnavailable("The database took too long. Nothing was saved; please try again.") from error
+        if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
+            raise DatabaseUnavailable("Somebody else was saving the same thing at this moment. Nothing was saved; "
+                                      "please try again.") from error
         if committing:
             raise OutcomeUnknown("The connection broke while saving, so it is not certain that the change was "
                                  "kept.") from error
         raise DatabaseUnavailable("The database does not answer. Nothing was saved; please try again.") from error
+    except InternalError as error:
+        # These two are of the database's state as well: the server ended a transaction that stood idle, or was made a
+        # standby in a failover. Either way nothing was written.
+        if isinstance(error.orig, psycopg.errors.IdleInTransactionSessionTimeout
+                      | psycopg.errors.ReadOnlySqlTransaction):
+            raise DatabaseUnavailable("The database does not answer. Nothing was saved; "
+                                      "please try again.") from error
+        raise
 
 
 @contextmanager

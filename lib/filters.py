@@ -21,6 +21,9 @@ from lib.models import Lead, LeadCompany, User
 # see the very words of leads_follow_up_idx to use it.
 AWAITS_ANSWER = literal_column("leads.status IN ('contacted', 'conversing')")
 
+# The parameter's name, for a statement that is kept and run again with another time.
+CONTACTED_BEFORE = "contacted_before"
+
 # The words of leads_search_idx and lead_companies_search_idx.
 SEARCHED = literal_column(
     "(lower(coalesce(leads.first_name, '') || ' ' || coalesce(leads.last_name, '') || ' ' || "
@@ -60,9 +63,9 @@ def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
         conditions.append(AWAITS_ANSWER)
     for statuses in (wanted.statuses, wanted.also_statuses):
         if statuses:
-            conditions.append(Lead.status.in_([clean("status", status) for status in statuses]))
+            conditions.append(Lead.status.in_(planned_for([clean("status", status) for status in statuses])))
     if wanted.last_contacted_before is not None:
-        conditions.append(Lead.last_contacted_at < wanted.last_contacted_before)
+        conditions.append(Lead.last_contacted_at < bindparam(CONTACTED_BEFORE, wanted.last_contacted_before))
     if wanted.never_contacted:
         conditions.append(Lead.last_contacted_at.is_(None))
     if wanted.contact_count_min is not None:
@@ -83,13 +86,13 @@ def _contains(actor: Actor, word: str) -> ColumnElement[bool]:
     return or_(SEARCHED.like(pattern), Lead.lead_company_id == func.any(func.array(firms.scalar_subquery())))
 
 
-def planned_for(value: str | int) -> BindParameter:
+def planned_for(value: str | int | list[str]) -> BindParameter:
     """A value that the planner has to know: written into the statement, quoted, and never left to a later execution.
 
     A statement that comes often is prepared, and in time gets one plan for all values. That would take the same way to
     a rare word as to “an”, and to fifty rows as to a tenth of the table.
     """
-    return bindparam(None, value, literal_execute=True)
+    return bindparam(None, value, expanding=isinstance(value, list), literal_execute=True)
 
 
 def _storable(text: str) -> str:

@@ -7,7 +7,7 @@ actor's role may do, writes the event beside the change, and leaves the commit t
 import functools
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -62,6 +62,19 @@ _LOCK = (
     .with_for_update(of=_LEADS)
 )
 
+_MINE = _LEADS.c.assigned_to_user_id == bindparam("user")
+_COUNTS = (
+    select(func.count().label("mine"),
+           func.count().filter(_LEADS.c.status == Status.ENRICHED).label("ready"),
+           func.count().filter(_LEADS.c.status == Status.CONVERSING).label("conversing"))
+    .where(_OF_COMPANY, _MINE)
+    .subquery(),
+    select(func.count().label("due"), func.count().filter(_MINE).label("my_due"))
+    .where(_OF_COMPANY, filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at < bindparam("due_before"))
+    .subquery(),
+)
+_NUMBERS = select(*_COUNTS).join_from(*_COUNTS, literal(True))
+
 
 class Anything:
     """The type of ``ANYTHING``, the value to have seen for a change that does not care what it replaces."""
@@ -110,21 +123,8 @@ def name_of(lead: Any) -> str:
 
 def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
     """The four numbers in one round trip, each by the rule of the view of the same name. ``now`` is in UTC."""
-    mine = (
-        select(func.count().label("mine"),
-               func.count().filter(Lead.status == Status.ENRICHED).label("ready"),
-               func.count().filter(Lead.status == Status.CONVERSING).label("conversing"))
-        .where(Lead.company_id == actor.company_id, Lead.assigned_to_user_id == actor.user_id)
-        .subquery()
-    )
-    due = (
-        select(func.count().label("due"),
-               func.count().filter(Lead.assigned_to_user_id == actor.user_id).label("my_due"))
-        .where(filters.matching(actor, views.VIEWS["due"].filter(actor, now)))
-        .subquery()
-    )
-    row = session.execute(select(mine.c.mine, mine.c.ready, mine.c.conversing, due.c.due, due.c.my_due)
-                          .join_from(mine, due, literal(True))).one()
+    row = session.execute(_NUMBERS, {"company": actor.company_id, "user": actor.user_id,
+                                     "due_before": views.follow_ups_before(actor, now)}).one()
     return Numbers(*row)
 
 
@@ -140,7 +140,11 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
         raise Invalid.field("limit", f"A page holds 1 to {PAGE_LIMIT} leads.")
     filters.known_order(order)
     behind = None if cursor is None else filters.decode_cursor(order, cursor)
-    rows = session.execute(_page(actor, wanted, order, limit, behind, offset, count)).all()
+    # The clock is no part of the statement, or a list such as Follow-ups Due would need a new one every time.
+    moment = wanted.last_contacted_before
+    timeless = replace(wanted, last_contacted_before=moment and datetime.max)
+    statement = _page(actor, timeless, order, limit, behind, offset, count)
+    rows = session.execute(statement, {filters.CONTACTED_BEFORE: moment}).all()
 
     if not count:
         total = 0
@@ -428,9 +432,11 @@ def _refuse_twice(email: str, changes: Iterable[Change]) -> None:
 
 def _firm(session: Session, actor: Actor, name: str) -> uuid.UUID:
     """The firm of this name, made when missing. Firms have no unique key, so twins queue on a lock of the name."""
+    known = select(LeadCompany.id).where(
+        LeadCompany.company_id == actor.company_id, func.lower(LeadCompany.name) == name.lower()).limit(1)
+    if firm := session.scalar(known):
+        return firm
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
                     {"name": f"{actor.company_id}/{name.lower()}"})
-    firm = session.scalar(select(LeadCompany.id).where(
-        LeadCompany.company_id == actor.company_id, func.lower(LeadCompany.name) == name.lower()).limit(1))
-    return firm or session.execute(
+    return session.scalar(known) or session.execute(
         insert(LeadCompany).values(company_id=actor.company_id, name=name).returning(LeadCompany.id)).scalar_one()

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,8 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 OLDEST_SERVER = 13
 # Any constant will do, as long as every version of Lead Desk uses the same one.
 UPGRADE_LOCK = 5_323_375_118
+# How long a process waits for another one's migrations.
+TURN_SECONDS = 600
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +42,7 @@ def upgrade(engine: Engine) -> None:
                 return
         with engine.connect() as guard:
             # The lock belongs to an open transaction of its own, not to a session: that also holds behind PgBouncer.
-            guard.execute(text("SET LOCAL statement_timeout = '10min'"))
-            guard.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+            _take_turn(guard)
             # The SELECT's portal keeps its snapshot, for which CREATE INDEX CONCURRENTLY would wait for ever; a
             # statement without a snapshot takes the portal's place.
             guard.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
@@ -62,13 +64,14 @@ def migrate(connection: Connection, revision: str) -> None:
     connection.execute(text("SET lock_timeout = '10s'"))
     connection.execute(text("SET statement_timeout = '60min'"))
     here = current(connection)
+    goes_down = here is not None and (revision == "base" or revision < here)
     # Alembic opens and ends its own transactions, which CREATE INDEX CONCURRENTLY needs.
     connection.commit()
     try:
-        if revision == "head" or here is None or revision > here:
-            command.upgrade(_config(connection), revision)
-        else:
+        if goes_down:
             command.downgrade(_config(connection), revision)
+        else:
+            command.upgrade(_config(connection), revision)
         connection.commit()
     finally:
         if not connection.invalidated:
@@ -114,6 +117,18 @@ def _config(connection: Connection) -> Config:
     return config
 
 
+def _take_turn(guard: Connection) -> None:
+    deadline = time.monotonic() + TURN_SECONDS
+    # Ask again and again: a statement that waits for the lock keeps its snapshot, and CREATE INDEX CONCURRENTLY in the
+    # process whose turn it is would wait for that in turn, which PostgreSQL does not see as a deadlock.
+    while not guard.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK}):
+        guard.rollback()
+        if time.monotonic() > deadline:
+            raise CannotStart("Another process has been changing the schema of this database for "
+                              f"{TURN_SECONDS // 60} minutes: start Lead Desk again once it is done.")
+        time.sleep(0.2)
+
+
 def _check_server(connection: Connection) -> None:
     version = connection.scalar(text("SELECT current_setting('server_version_num')::int"))
     if version // 10_000 < OLDEST_SERVER:
@@ -148,8 +163,9 @@ def main(arguments: list[str]) -> int:
     try:
         with db.connect(chosen.database_url, chosen).connect() as connection:
             stamp(connection, arguments[1])
-    except (OperationalError, CommandError) as error:
-        print(f"Nothing was changed: {error}", file=sys.stderr)
+    except (DBAPIError, CommandError) as error:
+        reason = _first_line(error) if isinstance(error, DBAPIError) else error
+        print(f"Nothing was changed: {reason}", file=sys.stderr)
         return 1
     print(f"The database is taken to be at revision {arguments[1]}. The next start brings it up to date.")
     return 0

@@ -290,7 +290,7 @@ def test_the_columns_are_the_specifications(engine):
         JOIN pg_attribute ON attrelid = 'leads'::regclass AND attname = column_name
         WHERE table_schema = 'public' AND table_name = 'leads'""")}
 
-    now = [["timestamp with time zone", "NO", "now()"]]
+    now = ["timestamp with time zone", "NO", "now()"]
     assert {name: found[name] for name in found if name not in ("last_response_at", "response_count")} == {
         "id": ["uuid", "NO", "gen_random_uuid()"],
         "company_id": ["uuid", "NO", None],
@@ -307,7 +307,8 @@ def test_the_columns_are_the_specifications(engine):
         "enrichment_data": ["jsonb", "YES", "'{}'::jsonb"],
         "tags": ["text[]", "YES", "'{}'::text[]"],
         "score": ["integer", "YES", None],
-        **dict(zip(("created_at", "updated_at"), now * 2, strict=True)),
+        "created_at": now,
+        "updated_at": now,
     }
 
 
@@ -365,16 +366,18 @@ def test_an_upgrade_that_has_nothing_to_do_does_nothing(fresh):
                        "WHERE relnamespace = 'public'::regnamespace") == made
 
 
-def test_two_processes_at_once_make_one_schema(fresh):
+def test_two_processes_at_once_make_one_schema(fresh, server):
     move(fresh, "0001")
     fill_before_v1(fresh)
     # Enough rows for the first process to be still at work when the second one comes.
-    run(fresh, "INSERT INTO leads (company_id, last_name) SELECT id, 'of many' FROM companies, generate_series(1, 20000)")
-    address = fresh.raw_connection().dbapi_connection.info.dsn
+    run(fresh, "INSERT INTO leads (company_id, last_name) "
+               "SELECT id, 'of many' FROM companies, generate_series(1, 20000)")
+    address = make_conninfo(server, dbname=column(fresh, "SELECT current_database()")[0])
     processes = [subprocess.Popen([sys.executable, "-c", UPGRADE, address], cwd=ROOT, text=True,
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                  for _ in range(2)]
     try:
+        # Python and the imports take longest, so both get there first and go on together.
         for process in processes:
             assert process.stdout.readline() == "ready\n"
         for process in processes:
@@ -408,6 +411,43 @@ def test_a_database_without_alembic_is_taken_over(fresh):
     check(fresh)
 
 
+def stamp(address: str, revision: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "lib.schema", "stamp", revision], cwd=ROOT, text=True,
+                          capture_output=True, timeout=PATIENCE, env=os.environ | {"DATABASE_URL": address})
+
+
+def test_a_command_takes_a_database_over(fresh, server):
+    move(fresh, "0001")
+    fill_before_v1(fresh)
+    run(fresh, "DROP TABLE alembic_version")
+    before = everything_before_v1(fresh)
+    address = make_conninfo(server, dbname=column(fresh, "SELECT current_database()")[0])
+
+    unknown = stamp(address, "0000")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert unknown.stderr.startswith("Nothing was changed: ")
+    assert revision(fresh) is None
+
+    done = stamp(address, "0001")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert revision(fresh) == "0001"
+    schema.upgrade(fresh)
+    assert everything_before_v1(fresh) == before
+
+
+def test_the_command_says_in_one_line_what_stood_in_its_way(newcomer, server):
+    engine, _ = newcomer
+    name, role = rows(engine, "SELECT current_database(), current_user")[0]
+
+    for address in (make_conninfo(server, dbname=name, user=role, password="newcomer"),
+                    "host=127.0.0.1 port=1 dbname=lead_desk"):
+        refused = stamp(address, "0001")
+
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert refused.stderr.startswith("Nothing was changed: ")
+        assert len(refused.stderr.splitlines()) == 1
+
+
 def test_a_database_without_alembic_is_left_alone_until_it_is_stamped(fresh):
     move(fresh, "0001")
     fill_before_v1(fresh)
@@ -438,7 +478,8 @@ def test_an_index_that_was_left_half_built_is_built_again(fresh):
 def test_an_upgrade_that_failed_can_be_run_again(fresh):
     move(fresh, "0001")
     fill_before_v1(fresh)
-    run(fresh, "INSERT INTO users (company_id, email, name) SELECT id, 'Alice@Acme.example', 'Alice Two' FROM companies")
+    run(fresh, "INSERT INTO users (company_id, email, name) "
+               "SELECT id, 'Alice@Acme.example', 'Alice Two' FROM companies")
 
     with pytest.raises(CannotStart, match='^The database could not be brought up to date: .*"users_email_idx"'):
         schema.upgrade(fresh)
@@ -552,9 +593,8 @@ def test_updated_at_is_kept_for_a_writer_of_plain_sql(session, cast):
 
 @pytest.mark.parametrize("table", ["companies", "users", "lead_companies", "leads"])
 def test_updated_at_is_kept_in_every_table_that_has_it(session, cast, table):
-    lead_id = make_lead(session, cast.alice, lead_company_id=make_firm(session, cast.alice))
+    make_lead(session, cast.alice, lead_company_id=make_firm(session, cast.alice))
     name = "last_name" if table == "leads" else "name"
-    assert lead_id
 
     session.execute(text(f"UPDATE {table} SET updated_at = '2025-01-01 00:00+00', {name} = 'Other'"))
 

@@ -24,10 +24,10 @@ def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member], now: datet
         about = [part for part in (lead.job_title, lead.company, lead.company_industry) if part]
         st.markdown(" · ".join(words.plain(part) for part in about) or "No job title or company yet")
         _ways_to_reach(lead)
-    with actions, st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom", gap="small"):
         _pick_status(desk, actor, lead)
         _pick_owner(desk, actor, lead, team)
-        st.button("Log contact", type="primary", icon=":material/edit_note:", key="log_contact", shortcut="L",
+        st.button("Log contact", type="primary", icon=":material/edit_note:", key="log_contact", shortcut="Alt+L",
                   on_click=contact_form.request, args=(desk, [lead.id]))
 
 

@@ -65,7 +65,7 @@ def actions(desk: Desk, actor: Actor, team: Sequence[Member], shown: Shown) -> N
                        on_click=_assign, args=(desk, actor.user_id, chosen, members))
         st.menu_button("Set status", list(Status), key="status_selected", disabled=none, icon=":material/flag:",
                        format_func=words.STATUS.get, on_click=_set_status, args=(desk, actor.user_id, chosen))
-        st.button("Log contact", key="log_selected", disabled=none, icon=":material/edit_note:", shortcut="L",
+        st.button("Log contact", key="log_selected", disabled=none, icon=":material/edit_note:", shortcut="Alt+L",
                   help="Log the same contact with the selected leads", on_click=contact_form.request, args=(desk, chosen))
         notices.line(desk, actor.user_id, _position(shown))
         if shown.moved:

@@ -167,3 +167,33 @@ def test_pages_are_turned_and_a_page_can_be_bookmarked(desk, session, cast):
 
     page.page.reload()
     expect(page.page.locator(".st-key-actions")).to_contain_text("51–60 of 60")
+
+
+def test_typing_is_never_taken_for_a_shortcut(desk, session, cast, queue):
+    page = desk(cast.alice)
+    page.pick("Rita Ready", "status", "Conv")
+    page.said("Status of Rita Ready saved.")
+    page.settled().press("Select page")
+    expect(page.page.get_by_role("button", name="3 selected")).to_be_visible()
+
+    # Alt+L and Alt+U are shortcuts of the buttons that are there now; single letters would be taken from the cell.
+    page.pick("Dora Due", "status", "qual")
+    page.said("Status of Dora Due saved.")
+    page.settled().page.get_by_label("Search").first.press_sequentially("ul", delay=60)
+    page.settled()
+
+    expect(page.dialog()).to_be_hidden()
+    assert row(session, queue["ready"]).status == "conversing"
+    assert row(session, queue["due"]).status == "qualified"
+
+
+def test_shortcuts_undo_and_open_the_log(desk, session, cast, queue):
+    page = desk(cast.alice)
+    page.pick("Rita Ready", "status", "Conv")
+    page.said("Status of Rita Ready saved.")
+
+    page.settled().page.get_by_text("Follow-ups due").first.click()
+    page.page.keyboard.press("Alt+u")
+    page.said("Undone for 1 lead.")
+
+    assert row(session, queue["ready"]).status == "enriched"

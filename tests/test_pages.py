@@ -1,0 +1,89 @@
+"""What the pages show, run in-process by Streamlit's own test harness."""
+
+import pytest
+from sqlalchemy import text
+from streamlit.testing.v1 import AppTest
+
+from lib.config import ROOT
+from lib.views import VIEWS
+from tests.factories import days_ago, make_lead
+
+SHELL = str(ROOT / "lib" / "shell.py")
+
+
+@pytest.fixture
+def open_as(session, monkeypatch):
+    """Runs the app's script as one of the cast; a page is chosen by its file."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    def run(actor, company="Acme Outbound", page=None, **query) -> AppTest:
+        app = AppTest.from_file(SHELL, default_timeout=30)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.session_state["as"] = str(actor.user_id)
+        if page:
+            app.run()
+            app.switch_page(str(ROOT / "pages" / page))
+        app.run()
+        assert not app.exception
+        return app
+    return run
+
+
+def test_the_tiles_show_the_four_numbers_and_their_rules(session, cast, now, open_as):
+    for status in ("enriched", "conversing", "conversing", "lost"):
+        make_lead(session, cast.alice, owner=cast.alice, status=status)
+    make_lead(session, cast.alice, owner=cast.bob, status="contacted", last_contacted_at=days_ago(now, 8))
+
+    app = open_as(cast.alice)
+
+    assert {metric.label: metric.value for metric in app.metric} == {
+        "My leads": "4", "Ready for outreach": "1", "In conversation": "2", "Follow-ups due": "1"}
+    assert app.metric[3].help == VIEWS["due"].rule_for(cast.alice)
+    assert "more than 7 days ago" in app.metric[3].help
+
+
+def test_the_companys_own_days_are_in_the_rule(session, cast, open_as):
+    session.execute(text("UPDATE companies SET follow_up_days = 3 WHERE id = :id"), {"id": cast.alice.company_id})
+
+    assert "more than 3 days ago" in open_as(cast.alice).metric[3].help
+
+
+def test_an_empty_queue_says_how_to_fill_it(cast, open_as):
+    shown = " ".join(element.value for element in open_as(cast.bob).markdown)
+
+    assert VIEWS["mine"].empty in shown
+
+
+def test_every_view_can_be_opened(session, cast, now, open_as):
+    make_lead(session, cast.alice, owner=cast.alice, status="contacted", contact_count=4,
+              last_contacted_at=days_ago(now, 40), last_contact_method="email")
+    app = open_as(cast.alice)
+
+    for view in VIEWS:
+        app.selectbox(key="view").set_value(view).run()
+        assert not app.exception
+        assert not app.error
+
+
+def test_another_companys_people_see_their_own_numbers(session, cast, open_as):
+    make_lead(session, cast.alice, owner=cast.alice, status="contacted")
+
+    assert {metric.value for metric in open_as(cast.olga, company="Initech Sales").metric} == {"0"}
+
+
+def test_a_lead_that_is_not_there_is_one_plain_sentence(cast, open_as):
+    for id_ in ("", "nonsense", "00000000-0000-0000-0000-000000000000"):
+        app = open_as(cast.alice, page="lead.py", id=id_)
+        assert [error.value for error in app.error] == ["There is no such lead."]
+
+
+def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(session, cast, open_as):
+    app = open_as(cast.alice)
+    session.execute(text("UPDATE users SET is_active = false WHERE id = :id"), {"id": cast.alice.user_id})
+
+    app.run()
+
+    assert [error.value for error in app.error] == [
+        "You have no access to Lead Desk. Ask your manager to add you."]
+    assert not app.metric

@@ -1,0 +1,176 @@
+"""What the database has to do for each function, held without a clock: how many statements, and by which plan."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+
+import pytest
+from sqlalchemy import Connection, Engine, delete, select, text
+from sqlalchemy.orm import Session
+
+from benchmarks.plans import Statement, explain, recorded
+from lib import contacts, history, leads, undo, users
+from lib.auth import Actor
+from lib.filters import LeadFilter
+from lib.leads import ANYTHING, Edit
+from lib.models import Company, Lead, LeadEvent, Role
+from lib.views import VIEWS
+from tests.factories import make_company, make_firm, make_user
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+REPS, LEADS = 19, 20_000
+
+# Statuses, owners, times and names that are spread out but hang together in no way that the planner could not know.
+# One in five has no owner, one in six was never contacted, and every surname is one of four hundred. The divisors have
+# no factor in common where that would keep an owner, or a method, to some of the leads only.
+MANY_LEADS = text("""
+    INSERT INTO leads (company_id, lead_company_id, first_name, last_name, email, status, assigned_to_user_id,
+                       last_contacted_at, last_contact_method, contact_count, score)
+    SELECT :company, :firm, 'Ada', 'Lovelace' || n * 7919 % 400, 'ada' || n || '@example.com',
+           (enum_range(NULL::lead_status))[1 + n * 31 % 7],
+           CASE WHEN n % 5 > 0 THEN (CAST(:reps AS uuid[]))[1 + n * 17 % :many] END,
+           CASE WHEN n % 6 > 0 THEN CAST(:now AS timestamptz) - n * 613 % 90000 * interval '1 minute' END,
+           CASE WHEN n % 6 > 0 THEN (ARRAY['email', 'linkedin', 'call', 'other'])[1 + n * 11 % 4] END,
+           n * 13 % 6, n * 37 % 101
+    FROM generate_series(1, :leads) AS n""")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    rep: Actor
+    manager: Actor
+    mine: list[uuid.UUID]
+    told: uuid.UUID
+
+
+@pytest.fixture(scope="module")
+def crowd(engine: Engine) -> Iterator[Crowd]:
+    """Two companies of twenty thousand leads each: with one alone, all of the table would be the best way to it.
+
+    Committed, since statistics can only be made of what is there for everybody, and deleted after this module, since
+    other modules count companies.
+    """
+    with Session(engine) as session:
+        made = [_company_with_leads(session, name) for name in ("Crowded", "Crowded Elsewhere")]
+        rep, manager = made[0]
+        mine = list(session.scalars(select(Lead.id).where(Lead.assigned_to_user_id == rep.user_id).order_by(Lead.id)))
+        contacts.log_contact(session, rep, mine[-50:], method="call", now=NOW)
+        session.commit()
+    _tidy(engine)
+    yield Crowd(rep, manager, mine, told=mine[-1])
+    with Session(engine) as session:
+        session.execute(delete(Company).where(Company.id.in_([rep.company_id for rep, _ in made])))
+        session.commit()
+    _tidy(engine)
+
+
+def _company_with_leads(session: Session, name: str) -> tuple[Actor, Actor]:
+    company = make_company(session, name)
+    reps = [make_user(session, company, f"Rep {number}") for number in range(REPS)]
+    manager = make_user(session, company, "Manager", role=Role.MANAGER)
+    session.execute(MANY_LEADS, {
+        "company": company, "firm": make_firm(session, manager), "reps": [rep.user_id for rep in reps], "many": REPS,
+        "now": NOW, "leads": LEADS})
+    return reps[0], manager
+
+
+def _tidy(engine: Engine) -> None:
+    """Without this, counting from an index alone and knowing how many rows there are wait for autovacuum."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE leads, lead_companies, lead_events, contact_attempts, users, "
+                                   "companies")
+
+
+def _view(key: str):
+    view = VIEWS[key]
+    return lambda s, crowd: leads.page(s, crowd.rep, view.filter(crowd.rep, NOW), order=view.order)
+
+
+def _second_page(session: Session, crowd: Crowd, order: str) -> None:
+    # The cursor of a page that is not recorded: it is the second page that this is about.
+    wanted = LeadFilter()
+    cursor = session.info.setdefault(order, None) or leads.page(session, crowd.rep, wanted, order=order).next_cursor
+    session.info[order] = cursor
+    leads.page(session, crowd.rep, wanted, order=order, cursor=cursor)
+
+
+READS = {
+    "numbers": lambda s, crowd: leads.numbers(s, crowd.rep, now=NOW),
+    **{f"page {key}": _view(key) for key in VIEWS},
+    "page by cursor, waiting": lambda s, crowd: _second_page(s, crowd, "waiting"),
+    "page by cursor, recent": lambda s, crowd: _second_page(s, crowd, "recent"),
+    "page by offset": lambda s, crowd: leads.page(s, crowd.rep, LeadFilter(), order="recent", offset=5000),
+    "search": lambda s, crowd: leads.page(s, crowd.rep, LeadFilter(search="lovelace399")),
+    "search for nobody": lambda s, crowd: leads.page(s, crowd.rep, LeadFilter(search="zzqxq")),
+    "rows": lambda s, crowd: leads.rows(s, crowd.rep, crowd.mine[:50]),
+    "find": lambda s, crowd: leads.find(s, crowd.rep, crowd.mine[0]),
+    "timeline": lambda s, crowd: history.timeline(s, crowd.rep, crowd.told),
+    "sign_in": lambda s, crowd: users.sign_in(s, crowd.rep.user_id),
+}
+_numbers = count()
+WRITES = {
+    "edit": lambda s, crowd: leads.edit(s, crowd.rep, [
+        Edit(crowd.mine[0], "status", ANYTHING, "qualified"), Edit(crowd.mine[0], "email", ANYTHING, "a@new.example")]),
+    "assign": lambda s, crowd: leads.assign(s, crowd.manager, crowd.mine[:50], to=crowd.manager.user_id),
+    "log_contact": lambda s, crowd: contacts.log_contact(s, crowd.rep, crowd.mine[:50], method="call"),
+    "undo of a contact": lambda s, crowd: undo.undo(s, crowd.rep, _last_batch(s, crowd)),
+    "enrich": lambda s, crowd: leads.enrich(s, crowd.rep, crowd.mine[0], {"headcount": 12}),
+    "create": lambda s, crowd: leads.create(s, crowd.rep, {"email": f"new{next(_numbers)}@new.example",
+                                                           "company": "Some Firm"}),
+}
+
+
+def _last_batch(session: Session, crowd: Crowd) -> uuid.UUID:
+    return session.scalars(select(LeadEvent.batch_id).where(LeadEvent.lead_id == crowd.told)
+                           .order_by(LeadEvent.id.desc())).first()
+
+
+def _sent(connection: Connection, session: Session, call, crowd: Crowd) -> list[Statement]:
+    call(session, crowd)  # Whatever is only needed once, such as a cursor.
+    with recorded(connection) as sent:
+        call(session, crowd)
+    return [each for each in sent if "SAVEPOINT" not in each[0]]
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_is_one_statement(connection, session, crowd, name):
+    assert len(_sent(connection, session, READS[name], crowd)) == 1
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["planned for the values", "planned for any values"])
+@pytest.mark.parametrize("name", READS)
+def test_a_read_never_goes_through_all_leads(connection, session, crowd, name, generic):
+    [statement] = _sent(connection, session, READS[name], crowd)
+
+    plan = explain(connection, statement, generic=generic)
+
+    assert "Seq Scan on leads" not in plan, plan
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_a_write_never_goes_through_all_leads(connection, session, crowd, name):
+    with recorded(connection) as sent:
+        WRITES[name](session, crowd)
+
+    changing = [each for each in sent if "leads" in each[0] and "SAVEPOINT" not in each[0]]
+    assert changing
+    for statement in changing:
+        plan = explain(connection, statement)
+        assert "Seq Scan on leads" not in plan, plan
+
+
+@pytest.mark.parametrize("name", READS | WRITES)
+def test_leads_are_only_touched_by_company_or_by_id(connection, session, crowd, name):
+    with recorded(connection) as sent:
+        (READS | WRITES)[name](session, crowd)
+
+    for statement, _ in sent:
+        if inserted := re.match(r"INSERT INTO leads \((.*?)\)", statement):
+            assert "company_id" in inserted[1]
+            continue
+        touched = re.findall(r"\b(?:FROM|JOIN|UPDATE) leads\b", statement)
+        narrowed = re.findall(r"\bleads\.(?:company_id|id) (?:=|IN)|= leads\.id\b", statement)
+        assert len(narrowed) >= len(touched), statement

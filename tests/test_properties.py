@@ -1,0 +1,155 @@
+"""Whatever a team does to its leads, in whatever order: the summary, the history and the buckets stay true."""
+
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import and_, select
+
+from lib import contacts, leads, undo
+from lib.errors import LeadDeskError
+from lib.fields import to_json
+from lib.filters import LeadFilter
+from lib.leads import ANYTHING, Edit
+from lib.models import ContactAttempt, LeadEvent, Method, Status
+from lib.views import OPEN, VIEWS, follow_ups_before
+from tests.factories import events, forgotten, row
+
+PEOPLE = ("alice", "bob", "tess")
+# Few different moments, so that several contacts often fall on the same one.
+DAYS = st.sampled_from([0, 1, 6, 7, 8, 40])
+LEADS = st.sampled_from([(0,), (1,), (0, 1)])
+
+STEPS = st.lists(max_size=12, elements=st.one_of(
+    st.tuples(st.just("log"), st.sampled_from(PEOPLE), LEADS, st.sampled_from(["outbound", "inbound"]),
+              st.sampled_from(Method), DAYS),
+    st.tuples(st.just("status"), st.sampled_from(PEOPLE), LEADS, st.sampled_from(Status)),
+    st.tuples(st.just("assign"), st.sampled_from(PEOPLE), LEADS, st.sampled_from((None, *PEOPLE))),
+    # Most often the latest: further back, somebody has mostly built on it.
+    st.tuples(st.just("undo"), st.sampled_from(PEOPLE), st.sampled_from([-1, -1, -2, -3, 0, 1])),
+))
+
+
+@given(steps=STEPS)
+@settings(max_examples=40, derandomize=True)
+def test_summary_history_and_buckets_stay_true(session, cast, now, steps):
+    with forgotten(session):
+        lead_ids = [leads.create(session, cast.alice, {"last_name": name}, now=now) for name in ("Ada", "Grace")]
+        at_first = {lead_id: state(session, lead_id) for lead_id in lead_ids}
+        batches = []
+        for step in steps:
+            now += timedelta(minutes=1)
+            try:
+                outcome = act(session, cast, now, lead_ids, batches, step)
+            except LeadDeskError:
+                outcome = None
+            if outcome and outcome.done:
+                batches.append(outcome.batch_id)
+
+            for lead_id in lead_ids:
+                the_summary_is_that_of_the_contacts(session, lead_id)
+                the_history_leads_to_the_row(session, lead_id, at_first[lead_id])
+            each_lead_is_in_exactly_one_bucket(session, cast, now, lead_ids)
+
+
+@given(steps=STEPS)
+@settings(max_examples=40, derandomize=True)
+def test_undoing_everything_backwards_ends_where_it_began(session, cast, now, steps):
+    with forgotten(session):
+        lead_ids = [leads.create(session, cast.alice, {"last_name": name}, now=now) for name in ("Ada", "Grace")]
+        at_first = [state(session, lead_id) for lead_id in lead_ids]
+        batches = []
+        for step in steps:
+            if step[0] == "undo":
+                continue
+            now += timedelta(minutes=1)
+            outcome = act(session, cast, now, lead_ids, batches, step)
+            if outcome.done:
+                batches.append(outcome.batch_id)
+
+        for batch_id in reversed(batches):
+            assert not undo.undo(session, cast.tess, batch_id, now=now).refused
+
+        assert [state(session, lead_id) for lead_id in lead_ids] == at_first
+
+
+def act(session, cast, now, lead_ids, batches, step):
+    kind, who, *rest = step
+    actor = getattr(cast, who)
+    if kind == "undo":
+        number = rest[0]
+        return undo.undo(session, actor, batches[number], now=now) if -len(batches) <= number < len(batches) else None
+    chosen = [lead_ids[number] for number in rest[0]]
+    if kind == "log":
+        direction, method, days = rest[1:]
+        # To the whole day, so that contacts of different steps can meet.
+        then = now.replace(hour=0, minute=0) - timedelta(days=days)
+        return contacts.log_contact(session, actor, chosen, method=method, direction=direction, occurred_at=then,
+                                    now=now)
+    if kind == "status":
+        return leads.edit(session, actor, [Edit(lead_id, "status", ANYTHING, rest[1]) for lead_id in chosen], now=now)
+    return leads.assign(session, actor, chosen, to=rest[1] and getattr(cast, rest[1]).user_id, now=now)
+
+
+def state(session, lead_id):
+    """The row as an event would keep it, apart from the time of its last change."""
+    held = {name: to_json(value) for name, value in row(session, lead_id)._asdict().items()}
+    del held["updated_at"]
+    return held
+
+
+def the_summary_is_that_of_the_contacts(session, lead_id):
+    # Of contacts at the same moment, the one that was logged last is the latest.
+    found = session.execute(
+        select(*ContactAttempt.__table__.columns)
+        .join(LeadEvent, and_(LeadEvent.lead_id == ContactAttempt.lead_id,
+                              LeadEvent.batch_id == ContactAttempt.batch_id))
+        .where(ContactAttempt.lead_id == lead_id).order_by(ContactAttempt.occurred_at, LeadEvent.id)).all()
+    sent = [each for each in found if each.direction == "outbound"]
+    received = [each for each in found if each.direction == "inbound"]
+    lead = row(session, lead_id)
+    assert (lead.contact_count, lead.response_count) == (len(sent), len(received))
+    assert lead.last_contacted_at == (sent[-1].occurred_at if sent else None)
+    assert lead.last_contact_method == (sent[-1].method if sent else None)
+    assert lead.last_response_at == (received[-1].occurred_at if received else None)
+
+
+def the_history_leads_to_the_row(session, lead_id, at_first):
+    replayed = dict(at_first)
+    for event in events(session, lead_id)[1:]:
+        # An undone contact is kept beside the columns that it changed.
+        before = {name: value for name, value in event.before.items() if name != "contact"}
+        assert before == {name: replayed[name] for name in before}, event.action
+        assert set(before) == set(event.after)
+        replayed |= event.after
+    assert replayed == state(session, lead_id)
+
+
+def each_lead_is_in_exactly_one_bucket(session, cast, now, lead_ids):
+    def ids(wanted):
+        return {each.id for each in leads.page(session, cast.alice, wanted, limit=500, count=False).rows}
+
+    by_status = {status: ids(LeadFilter(statuses=(status,))) for status in Status}
+    unassigned, due = ids(LeadFilter(unassigned=True, statuses=OPEN)), ids(VIEWS["due"].filter(cast.alice, now))
+    owned = {status: by_status[status] - unassigned for status in OPEN}
+    buckets = {
+        "unassigned": unassigned,
+        "waiting for enrichment": owned[Status.NEW],
+        "ready": owned[Status.ENRICHED],
+        "due": due - unassigned,
+        "waiting for an answer": owned[Status.CONTACTED] - due,
+        "in conversation": owned[Status.CONVERSING] - due,
+        "qualified": owned[Status.QUALIFIED],
+        "converted": by_status[Status.CONVERTED],
+        "lost": by_status[Status.LOST],
+    }
+    assert Counter(lead_id for bucket in buckets.values() for lead_id in bucket) == Counter(lead_ids)
+
+    for lead_id in lead_ids:
+        lead = row(session, lead_id)
+        is_due = (lead.status in ("contacted", "conversing") and lead.last_contacted_at is not None
+                  and lead.last_contacted_at < follow_ups_before(cast.alice, now))
+        assert (lead_id in due) == is_due
+        is_open = lead.status not in ("converted", "lost")
+        assert (lead_id in unassigned) == (is_open and lead.assigned_to_user_id is None)
