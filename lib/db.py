@@ -19,6 +19,9 @@ from sqlalchemy.orm import Session
 from lib.config import Settings
 from lib.errors import CannotStart, DatabaseUnavailable, OutcomeUnknown
 
+# How long somebody waits for a connection while all are in use.
+POOL_SECONDS = 5
+
 _bind: Engine | Connection | None = None
 _in_flight = 0
 _idle = threading.Condition()
@@ -47,7 +50,7 @@ def connect(conninfo: str, settings: Settings) -> Engine:
         creator=lambda: psycopg.connect(conninfo, **arguments),
         pool_size=settings.pool_size,
         max_overflow=2,
-        pool_timeout=5,
+        pool_timeout=POOL_SECONDS,
         pool_pre_ping=True,
         pool_recycle=1800,
     )

@@ -24,6 +24,8 @@ OLDEST_SERVER = 13
 UPGRADE_LOCK = 5_323_375_118
 # How long a process waits for another one's migrations.
 TURN_SECONDS = 600
+# How long a migration waits for a lock on a table.
+LOCK_SECONDS = 10
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def upgrade(engine: Engine) -> None:
 def migrate(connection: Connection, revision: str) -> None:
     """Move the schema up or down to ``revision``; the caller sees to it that nobody else does so meanwhile."""
     # Waiting for a lock holds up everybody who queues behind it, so give up early and let the operator try again.
-    connection.execute(text("SET lock_timeout = '10s'"))
+    connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
     connection.execute(text("SET statement_timeout = '60min'"))
     here = current(connection)
     goes_down = here is not None and (revision == "base" or revision < here)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
-from lib import contacts, history, leads, users
+from lib import contacts, history, leads
 from lib.auth import Actor, may_undo
 from lib.errors import LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
@@ -77,11 +77,9 @@ def _restore(session: Session, actor: Actor, events: Sequence[Row], undo_id: uui
         before = {column: from_json(column, value) for column, value in event.before.items()}
         change = Change(lead.id, {column: getattr(lead, column) for column in before}, before)
         try:
-            if before.get("assigned_to_user_id"):
-                users.check_can_own(session, actor, before["assigned_to_user_id"])
             leads.write(session, [change])
         except LeadDeskError as error:
-            # Its former owner has left, or its former e-mail address has become another lead's.
+            # Its former e-mail address has become another lead's.
             refused.append(Refusal(lead.id, leads.name_of(lead), error))
             continue
         changes.append(change)

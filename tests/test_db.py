@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner_utils.exceptions import StopException
 from lib import db
 from lib.config import Settings
 from lib.errors import CannotStart, DatabaseUnavailable, OutcomeUnknown
+from tests.crowd import at_once
 
 # Long enough for a busy machine, and never waited out by a test that passes.
 PATIENCE = 60
@@ -184,7 +185,8 @@ def test_a_database_that_became_read_only_is_unavailable(started, table):
         session.execute(text(f"INSERT INTO {table} VALUES ('lost')"))
 
 
-def test_a_full_pool_is_said_to_be_one(started, table, words):
+def test_a_full_pool_is_said_to_be_one(started, table, words, monkeypatch):
+    monkeypatch.setattr(db, "POOL_SECONDS", 0.2)
     engine = started(DATABASE_POOL_SIZE="1")
 
     with contextlib.ExitStack() as others:
@@ -198,6 +200,25 @@ def test_a_full_pool_is_said_to_be_one(started, table, words):
     with db.transaction() as session:
         session.execute(text(f"INSERT INTO {table} VALUES ('kept')"))
     assert words() == ["kept"]
+
+
+def test_of_two_that_wait_for_each_other_one_is_told(started, table, words):
+    started()
+    with db.transaction() as session:
+        session.execute(text(f"INSERT INTO {table} VALUES ('a'), ('b')"))
+    both_hold_one = threading.Barrier(2)
+
+    def lock(first, second):
+        def act(session):
+            session.execute(text(f"SELECT FROM {table} WHERE word = '{first}' FOR UPDATE"))
+            both_hold_one.wait(PATIENCE)
+            session.execute(text(f"SELECT FROM {table} WHERE word = '{second}' FOR UPDATE"))
+        return act
+
+    told, = [error for error in at_once(lock("a", "b"), lock("b", "a")) if error]
+
+    assert isinstance(told, DatabaseUnavailable) and not isinstance(told, OutcomeUnknown)
+    assert str(told) == "Somebody else was saving the same thing at this moment. Nothing was saved; please try again."
 
 
 # ---------------------------------------------------------------- a connection that breaks
@@ -349,6 +370,17 @@ def test_it_works_in_utc_and_is_known_by_name(started):
         assert session.scalar(text("SHOW TimeZone")) == "UTC"
         assert session.scalar(text("SHOW application_name")) == "lead-desk"
         assert session.scalar(text("SHOW synchronous_commit")) == "on"
+
+
+def test_what_the_address_sets_is_kept(started, server):
+    started(psycopg.conninfo.make_conninfo(server, options="-c search_path=pg_catalog,public -c work_mem=8MB",
+                                           application_name="night-shift"), DATABASE_TIMEOUT="7")
+
+    with db.transaction() as session:
+        assert session.scalar(text("SHOW search_path")) == "pg_catalog,public"
+        assert session.scalar(text("SHOW work_mem")) == "8MB"
+        assert session.scalar(text("SHOW application_name")) == "night-shift"
+        assert session.scalar(text("SHOW statement_timeout")) == "7s"
 
 
 def test_the_address_goes_to_libpq_as_it_is(started, server):

@@ -75,7 +75,8 @@ def test_a_person_may_move_a_lead_from_any_status_to_any(session, cast, now, bef
 def test_a_value_that_the_cell_holds_changes_nothing(session, cast, now):
     lead_id = make_lead(session, cast.alice, email="ada@example.com")
 
-    outcome = leads.edit(session, cast.alice, [Edit(lead_id, "email", "other@example.com", " ADA@Example.com")], now=now)
+    outcome = leads.edit(session, cast.alice, [Edit(lead_id, "email", "other@example.com", " ADA@Example.com")],
+                         now=now)
 
     assert (outcome.done, outcome.unchanged, outcome.refused) == ([], [lead_id], [])
     assert events(session, lead_id) == []

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lib import db, leads, schema
+from lib import contacts, db, leads, schema
 from lib.config import ROOT, Settings
 from lib.errors import CannotStart
 from lib.filters import LeadFilter
@@ -83,6 +83,9 @@ def debian() -> Iterator[str]:
         os.chown(folder, user.pw_uid, user.pw_gid)
         subprocess.run([programs[-1], "-D", folder / "data", "--username=postgres", "--auth=trust", "--encoding=UTF8",
                         "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, cwd="/", **become)
+        # Everybody else is trusted.
+        rules = folder / "data" / "pg_hba.conf"
+        rules.write_text("local all needs_password scram-sha-256\n" + rules.read_text())
         with open(folder / "log", "wb") as log:
             process = subprocess.Popen(
                 [programs[-1].with_name("postgres"), "-D", folder / "data", "-c", "listen_addresses=",
@@ -539,7 +542,21 @@ def test_an_address_where_nothing_answers_is_refused_in_one_sentence():
     assert "\n" not in str(refused.value)
 
 
-def test_a_database_in_use_is_not_waited_for_without_end(fresh):
+@pytest.mark.parametrize("password", ["wrong", None])
+def test_a_password_that_is_refused_is_said_to_be_it(debian, monkeypatch, password):
+    # libpq would look for a password there too.
+    monkeypatch.setenv("PGPASSFILE", os.devnull)
+    with psycopg.connect(debian, autocommit=True) as admin:
+        admin.execute("DROP ROLE IF EXISTS needs_password")
+        admin.execute("CREATE ROLE needs_password LOGIN PASSWORD 'right'")
+    engine = db.connect(make_conninfo(debian, user="needs_password", password=password), Settings.load({}))
+
+    with pytest.raises(CannotStart, match=r"^The database refused the user or password in DATABASE_URL\. \(.+\)$"):
+        schema.upgrade(engine)
+
+
+def test_a_database_in_use_is_not_waited_for_without_end(fresh, monkeypatch):
+    monkeypatch.setattr(schema, "LOCK_SECONDS", 1)
     move(fresh, "0002")
     with fresh.connect() as reader:
         reader.execute(text("SELECT count(*) FROM leads"))
@@ -599,6 +616,19 @@ def test_updated_at_is_kept_in_every_table_that_has_it(session, cast, table):
     session.execute(text(f"UPDATE {table} SET updated_at = '2025-01-01 00:00+00', {name} = 'Other'"))
 
     assert session.scalar(text(f"SELECT bool_and(updated_at = now()) FROM {table}")) is True
+
+
+def test_a_company_goes_with_everything_that_it_has(session, cast, now):
+    lead_id = make_lead(session, cast.alice, owner=cast.alice, lead_company_id=make_firm(session, cast.alice))
+    contacts.log_contact(session, cast.alice, [lead_id], method="call", key="a form", now=now)
+    theirs = make_lead(session, cast.olga, owner=cast.olga)
+
+    session.execute(text("DELETE FROM companies WHERE id = :id"), {"id": cast.alice.company_id})
+
+    for table in ("users", "leads", "lead_companies", "contact_attempts", "lead_events", "idempotency_keys"):
+        assert not session.scalar(text(f"SELECT count(*) FROM {table} WHERE company_id = :id"),
+                                  {"id": cast.alice.company_id}), table
+    assert leads.find(session, cast.olga, theirs).owner == "Olga Olsen"
 
 
 def test_events_cannot_be_changed(session, cast, now):

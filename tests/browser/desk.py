@@ -111,13 +111,17 @@ class DeskPage:
         return self
 
     def open_cell(self, name: str, column: str) -> None:
-        """Open a cell's editor. A list that was drawn anew at this moment takes a second try, as a person would."""
-        editor = self.page.locator("#portal input").first
-        for _ in range(4):
+        """Open a cell's editor until it has the keyboard.
+
+        Right after something else on the page had it, the grid sometimes opens an editor without the keyboard; a
+        person sees that no choices appear, and clicks again.
+        """
+        for _ in range(5):
             self.settled().click_cell(name, column, twice=True)
             try:
-                editor.wait_for(timeout=4_000)
+                self.page.locator("#portal input:focus").first.wait_for(timeout=3_000)
             except PlaywrightTimeout:
+                self.page.keyboard.press("Escape")
                 continue
             return
         raise AssertionError(f"the cell {column} of {name} does not open")
