@@ -28,7 +28,8 @@ MAX_DEPTH = 50
 Check = Callable[[str, Any], Any]
 
 # HTML's own rule for <input type=email>, with a dot required in the domain as every public address has one.
-EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+EMAIL = re.compile(rf"[a-z0-9.!#$%&'*+/=?^_`{{|}}~-]+@{_LABEL}(?:\.{_LABEL})+")
 
 
 def clean(field: str, value: Any, checks: Mapping[str, Check] | None = None) -> Any:

@@ -339,7 +339,8 @@ def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str
     check_change(actor, lead.assigned_to_user_id, lead.owner)
     found = clean("enrichment_data", dict(data))
     values = {"enrichment_data": {**(lead.enrichment_data or {}), **found}}
-    contact = clean_all({name: found[name] for name in ("email", "phone", "job_title", "linkedin_url") if name in found})
+    reachable = ("email", "phone", "job_title", "linkedin_url")
+    contact = clean_all({name: found[name] for name in reachable if name in found})
     values |= {name: value for name, value in contact.items() if value and not getattr(lead, name)}
     if lead.status == Status.NEW:
         values["status"] = Status.ENRICHED.value
