@@ -73,7 +73,9 @@ def another_process(folder: Path, program: str = "", *, user: int | None = None,
     It becomes ``user`` only after its imports, so that a Python which is root's alone does as well.
     """
     program = f"""
-        import os, pathlib, sys
+        import os, pathlib, signal, sys
+        # A shell that runs the tests in the background has its children ignore Ctrl-C; a terminal does not.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         import psycopg
         from lib import postgres
         if {user}:
