@@ -35,9 +35,6 @@ class Summary:
     promotes: tuple[Status, ...]
     to: Status
 
-    def columns(self) -> list[str]:
-        return [column for column in (self.at, self.method, self.count) if column]
-
 
 SUMMARIES = {
     Direction.OUTBOUND: Summary("last_contacted_at", "contact_count", "last_contact_method",

@@ -95,12 +95,14 @@ def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, limit: int =
     return session.execute(query, {"company": actor.company_id, "lead": lead_id}).all()
 
 
-def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str) -> Row | None:
+def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str, *,
+                held: Any = ...) -> Row | None:
     """Who last changed a column of a lead, when, and to what: actor (a name), at (UTC), value; None without an event.
 
-    The column may hold another value than that: whoever writes past Lead Desk leaves no event.
+    The column may hold another value than that: whoever writes past Lead Desk leaves no event. With ``held``, the value
+    that the column holds, None is returned in that case too: the last one to leave an event has not made it so.
     """
-    return session.execute(
+    change = session.execute(
         select(User.name.label("actor"), LeadEvent.at, LeadEvent.after[column].label("value"))
         .outerjoin(User, User.id == LeadEvent.actor_id)
         .where(LeadEvent.company_id == actor.company_id, LeadEvent.lead_id == lead_id,
@@ -108,6 +110,7 @@ def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str)
         .order_by(LeadEvent.id.desc())
         .limit(1)
     ).one_or_none()
+    return None if change and held is not ... and change.value != to_json(held) else change
 
 
 def batch(session: Session, actor: Actor, batch_id: uuid.UUID) -> Sequence[Row]:

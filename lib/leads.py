@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from lib import filters, history, users, views
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
-from lib.fields import LABELS, NEW_CHECKS, clean, clean_all, to_json
+from lib.fields import LABELS, NEW_CHECKS, clean, clean_all
 from lib.filters import LeadFilter, planned_for
 from lib.history import Change, Outcome, Refusal
 from lib.models import Lead, LeadCompany, Status, User
@@ -406,9 +406,7 @@ def _is_what_was_seen(edit: Edit, held: Any) -> bool:
 
 
 def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any, yours: Any) -> Conflict:
-    change = history.last_change(session, actor, lead.id, field)
-    if change and change.value != to_json(theirs):
-        change = None
+    change = history.last_change(session, actor, lead.id, field, held=theirs)
     by, at = (change.actor, change.at) if change else (None, None)
     message = f"{LABELS[field]} was changed by {by or 'somebody else'} after you opened this list."
     return Conflict(message, lead_id=lead.id, field=field, theirs=theirs, yours=yours, by=by, at=at)

@@ -106,9 +106,6 @@ def _remove(session: Session, events: Sequence[Row], locked: dict[uuid.UUID, Row
 def _changed_since(session: Session, actor: Actor, lead: Row, moved_on: Sequence[str]) -> Refusal:
     # The time of an assignment has no name of its own: it moves with the owner.
     column = next((column for column in moved_on if column in LABELS), moved_on[0])
-    change = history.last_change(session, actor, lead.id, column)
-    if change and change.value != to_json(getattr(lead, column)):
-        # Whoever writes past Lead Desk leaves no event; the last one to leave one has not changed it.
-        change = None
+    change = history.last_change(session, actor, lead.id, column, held=getattr(lead, column))
     by = change.actor if change and change.actor else "Somebody"
     return Refusal(lead.id, leads.name_of(lead), ChangedSince(f"{by} has changed {LABELS.get(column, 'it')} since."))

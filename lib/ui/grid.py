@@ -187,9 +187,8 @@ def _frame(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
 
 def _columns(desk: Desk, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> dict[str, Any]:
     column = st.column_config
-    owners = {str(row.assigned_to_user_id) for row in rows if row.assigned_to_user_id}
-    people = {str(each.id): each.name if each.is_active else f"{each.name} (left)" for each in team
-              if each.is_active or str(each.id) in owners}
+    owners = words.owner_names(team, {row.assigned_to_user_id for row in rows})
+    people = {str(user_id): name for user_id, name in owners.items()}
     tags = sorted({tag for row in rows for tag in row.tags or []}, key=str.lower)
 
     def button(action: str, label: str, help_: str) -> Any:

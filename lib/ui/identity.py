@@ -1,7 +1,6 @@
 """Who is looking at the page."""
 
 import uuid
-from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -49,7 +48,3 @@ def current() -> tuple[Actor, list[Member]]:
     user_id = current_user_id()
     with db.transaction() as session:
         return users.sign_in(session, user_id)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -57,8 +57,7 @@ def _pick_status(desk: Desk, actor: Actor, lead: Row) -> None:
 
 def _pick_owner(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member]) -> None:
     owner = lead.assigned_to_user_id
-    people = {None: "Nobody"} | {each.id: each.name if each.is_active else f"{each.name} (left)" for each in team
-                                 if each.is_active or each.id == owner}
+    people = {None: "Nobody"} | words.owner_names(team, {owner})
     key = f"owner:{lead.id}:{owner}:{desk.turn}"
     st.selectbox("Assigned to", list(people), index=list(people).index(owner), key=key, width=180,
                  format_func=lambda user_id: people[user_id], on_change=_change,

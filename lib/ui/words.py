@@ -1,7 +1,8 @@
 """How the product says things: labels, dates in the viewer's zone, and lead data as plain text."""
 
 import re
-from collections.abc import Sequence
+import uuid
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from lib.models import Method, Role, Status
+from lib.users import Member
 
 STATUS = {status: status.value.capitalize() for status in Status}
 METHOD = {Method.EMAIL: "E-mail", Method.LINKEDIN: "LinkedIn", Method.CALL: "Call", Method.OTHER: "Other"}
@@ -46,10 +48,6 @@ def zone() -> tzinfo:
         return UTC
 
 
-def date_of(at: datetime) -> str:
-    return f"{at.astimezone(zone()):%-d %b %Y}"
-
-
 def time_of(at: datetime) -> str:
     return f"{at.astimezone(zone()):%-d %b %Y, %H:%M}"
 
@@ -73,6 +71,12 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most:,} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def owner_names(team: Sequence[Member], owners: Collection[uuid.UUID | None]) -> dict[uuid.UUID, str]:
+    """Who can be chosen as an owner, by id: everybody active, and those of ``owners`` who have left but still own."""
+    return {each.id: each.name if each.is_active else f"{each.name} (left)" for each in team
+            if each.is_active or each.id in owners}
 
 
 def value_of(field: str, value: Any, people: dict[str, str]) -> str:
