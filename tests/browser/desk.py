@@ -97,25 +97,35 @@ class DeskPage:
 
     def pick(self, name: str, column: str, option: str) -> Self:
         """Choose an option in a cell with a list, as a person does: open it, type, Enter."""
-        self.open_cell(name, column)
-        self.page.keyboard.type(option, delay=60)
-        self.page.keyboard.press("Enter")
-        return self
+        return self._type_into(name, column, option)
 
     def type_number(self, name: str, column: str, number: int) -> Self:
         """Put a number into a cell, as a person does: open it, over the old one, Enter."""
-        self.open_cell(name, column)
-        self.page.keyboard.press("Control+A")
-        self.page.keyboard.type(str(number), delay=80)
-        self.page.keyboard.press("Enter")
-        return self
+        return self._type_into(name, column, str(number), over=True)
+
+    def _type_into(self, name: str, column: str, text: str, *, over: bool = False) -> Self:
+        """Type into a cell's editor and press Enter, with an eye on where the letters go.
+
+        The grid takes the keyboard back in the browser's next frame after a click. In a tab that is not in front, or
+        on a busy machine, that frame comes while the editor is already open; a person sees the cursor go, and clicks
+        again.
+        """
+        # A browser draws the frames of the tab in front first.
+        self.page.bring_to_front()
+        for _ in range(5):
+            self.open_cell(name, column)
+            if over:
+                self.page.keyboard.press("Control+A")
+            self.page.keyboard.type(text, delay=80)
+            editor = self.page.locator("#portal input:focus")
+            if editor.count() and editor.first.input_value() == text:
+                self.page.keyboard.press("Enter")
+                return self
+            self.page.keyboard.press("Escape")
+        raise AssertionError(f"the cell {column} of {name} does not keep the keyboard")
 
     def open_cell(self, name: str, column: str) -> None:
-        """Open a cell's editor until it has the keyboard.
-
-        Right after something else on the page had it, the grid sometimes opens an editor without the keyboard; a
-        person sees that no choices appear, and clicks again.
-        """
+        """Open a cell's editor until it has the keyboard; see ``_type_into``."""
         for _ in range(5):
             self.settled().click_cell(name, column, twice=True)
             try:
