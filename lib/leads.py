@@ -6,7 +6,7 @@ actor's role may do, writes the event beside the change, and leaves the commit t
 
 import functools
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -26,6 +26,7 @@ from lib.models import Lead, LeadCompany, Status, User
 
 COUNT_LIMIT = 10_000
 PAGE_LIMIT = 500
+CHUNK = 1_000
 NO_SUCH_LEAD = "There is no such lead."
 EDITABLE = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "status", "score", "tags",
             "notes")
@@ -76,6 +77,10 @@ _COUNTS = (
 _NUMBERS = select(*_COUNTS).join_from(*_COUNTS, literal(True))
 
 
+# Told how many leads are done so far; it may raise to break the work off.
+Progress = Callable[[int], None]
+
+
 class Anything:
     """The type of ``ANYTHING``, the value to have seen for a change that does not care what it replaces."""
 
@@ -111,6 +116,16 @@ class Edit:
     field: str
     seen: Any
     value: Any
+
+
+def in_chunks(lead_ids: Iterable[uuid.UUID]) -> Iterator[list[uuid.UUID]]:
+    """Each lead once, CHUNK at a time and in the order of the ids.
+
+    Who locks many leads goes by this order, or two batches over the same leads could wait for each other.
+    """
+    wanted = sorted(set(lead_ids))
+    for start in range(0, len(wanted), CHUNK):
+        yield wanted[start:start + CHUNK]
 
 
 def name_of(lead: Any) -> str:
@@ -249,7 +264,8 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, now: da
     return lead_id
 
 
-def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, now: datetime | None = None) -> Outcome:
+def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Progress = lambda done: None,
+         now: datetime | None = None) -> Outcome:
     """Change cells, each only if it still holds what the user saw.
 
     A cell that was changed meanwhile is refused with a Conflict that says who changed it, to what and when; the other
@@ -260,39 +276,49 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, now: datetime
     batch_id = uuid.uuid4()
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
-    locked = lock(session, actor, {each.lead_id for each in edits}, refused)
+    wanted: dict[uuid.UUID, list[Edit]] = {}
     for each in edits:
-        lead = locked.get(each.lead_id)
-        if lead is None:
-            continue
-        try:
-            value = clean(each.field, each.value)
-            check_change(actor, lead.assigned_to_user_id, lead.owner)
-            held = getattr(lead, each.field)
-            held = list(held or []) if each.field == "tags" else held
-            if held == value:
-                continue
-            if each.seen is not ANYTHING and not _is_what_was_seen(each, held):
-                raise _conflict(session, actor, lead, each.field, held, value)
-            if each.field == "email" and value is not None:
-                _refuse_duplicate(session, actor, value)
-                _refuse_twice(value, changes.values())
-        except LeadDeskError as error:
-            refused.append(Refusal(each.lead_id, name_of(lead), error))
-            continue
-        change = changes.setdefault(each.lead_id, Change(each.lead_id, {}, {}))
-        change.before[each.field], change.after[each.field] = held, value
-
-    write(session, changes.values())
-    statuses = [change for change in changes.values() if list(change.after) == ["status"]]
-    others = [change for change in changes.values() if list(change.after) != ["status"]]
-    history.record(session, actor, batch_id, "status_changed", statuses, now=now)
-    history.record(session, actor, batch_id, "edited", others, now=now)
+        wanted.setdefault(each.lead_id, []).append(each)
+    done = 0
+    for chunk in in_chunks(wanted):
+        locked = lock(session, actor, chunk, refused)
+        for each in (each for lead_id in locked for each in wanted[lead_id]):
+            lead = locked[each.lead_id]
+            try:
+                _edit(session, actor, lead, each, changes)
+            except LeadDeskError as error:
+                refused.append(Refusal(each.lead_id, name_of(lead), error))
+        written = [changes[lead_id] for lead_id in chunk if lead_id in changes]
+        write(session, written)
+        statuses = [change for change in written if list(change.after) == ["status"]]
+        others = [change for change in written if list(change.after) != ["status"]]
+        history.record(session, actor, batch_id, "status_changed", statuses, now=now)
+        history.record(session, actor, batch_id, "edited", others, now=now)
+        done += len(chunk)
+        progress(done)
     return _outcome(batch_id, (each.lead_id for each in edits), changes, refused)
 
 
+def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[uuid.UUID, Change]) -> None:
+    """Add one cell's change to ``changes``, unless it holds the value already."""
+    value = clean(edit.field, edit.value)
+    check_change(actor, lead.assigned_to_user_id, lead.owner)
+    held = getattr(lead, edit.field)
+    held = list(held or []) if edit.field == "tags" else held
+    if held == value:
+        return
+    if edit.seen is not ANYTHING and not _is_what_was_seen(edit, held):
+        raise _conflict(session, actor, lead, edit.field, held, value)
+    if edit.field == "email" and value is not None:
+        _refuse_duplicate(session, actor, value)
+        _refuse_twice(value, changes.values())
+    change = changes.setdefault(edit.lead_id, Change(edit.lead_id, {}, {}))
+    change.before[edit.field], change.after[edit.field] = held, value
+
+
 def assign(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, to: uuid.UUID | None,
-           seen: uuid.UUID | None | Anything = ANYTHING, now: datetime | None = None) -> Outcome:
+           seen: uuid.UUID | None | Anything = ANYTHING, progress: Progress = lambda done: None,
+           now: datetime | None = None) -> Outcome:
     """Give leads to an active colleague, or to nobody (``to=None``).
 
     A lead that already is theirs stays as it is. ``seen`` is the owner that the user saw, for an edit in a list.
@@ -304,22 +330,27 @@ def assign(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, to:
         users.check_can_own(session, actor, to)
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
-    for lead in lock(session, actor, lead_ids, refused).values():
-        held = lead.assigned_to_user_id
-        if held == to:
-            continue
-        try:
-            check_assign(actor, held, lead.owner, to)
-            if seen is not ANYTHING and held != seen:
-                raise _conflict(session, actor, lead, "assigned_to_user_id", held, to)
-        except LeadDeskError as error:
-            refused.append(Refusal(lead.id, name_of(lead), error))
-            continue
-        changes[lead.id] = Change(
-            lead.id, {"assigned_to_user_id": held, "assigned_at": lead.assigned_at},
-            {"assigned_to_user_id": to, "assigned_at": now if to else None})
-    write(session, changes.values())
-    history.record(session, actor, batch_id, "assigned", changes.values(), now=now)
+    done = 0
+    for chunk in in_chunks(lead_ids):
+        for lead in lock(session, actor, chunk, refused).values():
+            held = lead.assigned_to_user_id
+            if held == to:
+                continue
+            try:
+                check_assign(actor, held, lead.owner, to)
+                if seen is not ANYTHING and held != seen:
+                    raise _conflict(session, actor, lead, "assigned_to_user_id", held, to)
+            except LeadDeskError as error:
+                refused.append(Refusal(lead.id, name_of(lead), error))
+                continue
+            changes[lead.id] = Change(
+                lead.id, {"assigned_to_user_id": held, "assigned_at": lead.assigned_at},
+                {"assigned_to_user_id": to, "assigned_at": now if to else None})
+        written = [changes[lead_id] for lead_id in chunk if lead_id in changes]
+        write(session, written)
+        history.record(session, actor, batch_id, "assigned", written, now=now)
+        done += len(chunk)
+        progress(done)
     return _outcome(batch_id, lead_ids, changes, refused)
 
 

@@ -60,6 +60,8 @@ class Desk:
     turn: int = 0
     """How many commands there were: part of the key of a widget that has to forget what was refused."""
     lists: dict[str, Any] = stored(default_factory=dict)
+    job: Any = None
+    """What is being done in the background (``lib.ui.jobs.Job``), if anything."""
 
 
 Work = Callable[[Session, Actor], Outcome]
@@ -79,19 +81,35 @@ def run(desk: Desk, user_id: uuid.UUID, work: Work, said: Words, *, form: str | 
     page. ``again_when_unknown`` is for commands with a key: the repeat finds out what became of the first try.
     """
     with desk.lock:
-        desk.turn += 1
         try:
             try:
-                outcome = _once(user_id, work)
+                outcome = attempt(user_id, work)
             except OutcomeUnknown:
                 if not again_when_unknown:
                     raise
-                outcome = _once(user_id, work)
+                outcome = attempt(user_id, work)
         except LeadDeskError as error:
+            report(desk, error, said, form=form)
+        else:
+            report(desk, outcome, said, form=form)
+
+
+def attempt(user_id: uuid.UUID, work: Work) -> Outcome:
+    """The outcome of one command in one transaction of its own. Raises what the command raises."""
+    with db.transaction() as session:
+        actor, _ = users.sign_in(session, user_id)
+        return work(session, actor)
+
+
+def report(desk: Desk, outcome: Outcome | LeadDeskError, said: Words, *, form: str | None = None) -> None:
+    """Put what became of a command where the next run of the page finds it."""
+    with desk.lock:
+        desk.turn += 1
+        if isinstance(outcome, LeadDeskError):
             if form is None:
-                desk.outbox.append(Notice(str(error), done=False))
+                desk.outbox.append(Notice(str(outcome), done=False))
             else:
-                desk.problems[form] = error
+                desk.problems[form] = outcome
             return
         if form is not None:
             desk.problems.pop(form, None)
@@ -131,12 +149,6 @@ def news(desk: Desk) -> Notice | None:
             desk.shown = next((each for each in desk.outbox if not each.done), desk.outbox[-1])
             desk.outbox.clear()
     return desk.shown
-
-
-def _once(user_id: uuid.UUID, work: Work) -> Outcome:
-    with db.transaction() as session:
-        actor, _ = users.sign_in(session, user_id)
-        return work(session, actor)
 
 
 def _nothing_done(told: Sequence[str]) -> str:

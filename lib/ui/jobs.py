@@ -1,0 +1,116 @@
+"""Work that takes longer than a click: done in a thread of its own, watched and stopped from the page.
+
+The thread touches nothing of Streamlit's and holds the session's lock only to report, so the page goes on answering
+meanwhile. One job at a time for each tab. It is one transaction: stopped or broken off, it has changed nothing.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from lib.auth import Actor
+from lib.errors import LeadDeskError
+from lib.history import Outcome
+from lib.ui import desk as desks
+from lib.ui import words
+from lib.ui.desk import Desk, Words
+
+# A click that is answered within this time needs no progress bar.
+PATIENCE = 1.0
+
+Progress = Callable[[int], None]
+Work = Callable[[Session, Actor, Progress], Outcome]
+
+log = logging.getLogger(__name__)
+
+
+class Stopped(LeadDeskError):
+    """The user stopped the job; raised out of ``progress`` so that the transaction is rolled back."""
+
+    status = 409
+    code = "stopped"
+
+
+class Unexpected(LeadDeskError):
+    """The job failed in a way that nobody foresaw."""
+
+    status = 500
+    code = "internal_error"
+
+
+@dataclass
+class Job:
+    """``total`` and ``done`` count what the job works through, leads or rows of a file."""
+
+    title: str
+    total: int
+    done: int = 0
+    noun: str = "lead"
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+
+    def progress(self, done: int) -> None:
+        """Note that ``done`` are done so far. Raises Stopped when the user has had enough."""
+        if self.stop.is_set():
+            raise Stopped("Stopped. Nothing was changed.")
+        self.done = done
+
+    @property
+    def is_running(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+
+def start(desk: Desk, user_id: uuid.UUID, title: str, total: int, work: Work, said: Words, *, noun: str = "lead",
+          form: str | None = None) -> None:
+    """Start a job: ``work`` with the session, the actor and ``progress``, in one transaction. Called from a callback.
+
+    Returns when the job has ended, or after PATIENCE seconds, from when on ``draw`` shows how far it is. What became
+    of it is reported as for ``desk.run``.
+    """
+    with desk.lock:
+        if desk.job is not None and desk.job.is_running:
+            busy = Stopped(f"{desk.job.title} is still going on. Wait for it, or stop it.")
+            desks.report(desk, busy, said, form=form)
+            return
+        job = desk.job = Job(title, total, noun=noun)
+        job.thread = threading.Thread(target=_run, args=(desk, user_id, job, work, said, form), daemon=True,
+                                      name=f"job of {user_id}")
+        job.thread.start()
+    job.thread.join(PATIENCE)
+
+
+def draw(desk: Desk) -> None:
+    """The progress bar of the running job, if there is one; the page runs anew when it has ended."""
+    if desk.job is not None and desk.job.is_running:
+        _watch(desk, desk.job)
+
+
+@st.fragment(run_every=0.5)
+def _watch(desk: Desk, job: Job) -> None:
+    if not job.is_running:
+        st.rerun()
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="job"):
+        share = min(job.done / job.total, 1.0) if job.total else 0.0
+        st.progress(share, text=f"{words.plain(job.title)}: {job.done:,} of {words.counted(job.total, job.noun)}")
+        st.button("Stop", key="stop_job", icon=":material/stop:", disabled=job.stop.is_set(), on_click=job.stop.set,
+                  help="Nothing will have been changed")
+
+
+def _run(desk: Desk, user_id: uuid.UUID, job: Job, work: Work, said: Words, form: str | None) -> None:
+    try:
+        outcome: Outcome | LeadDeskError = desks.attempt(
+            user_id, lambda session, actor: work(session, actor, job.progress))
+    except LeadDeskError as error:
+        outcome = error
+    except Exception as error:
+        # The thread's last words: without them the page would wait for an answer that never comes.
+        number = uuid.uuid4().hex[:8]
+        log.error("Unexpected error %s in a job", number, exc_info=error)
+        outcome = Unexpected("Something went wrong on our side, and nothing was changed. If it happens again tell "
+                             f"your administrator the number {number}.")
+    desks.report(desk, outcome, said, form=form)
