@@ -13,7 +13,7 @@ import streamlit as st
 from lib import leads
 from lib.auth import Actor
 from lib.config import settings
-from lib.filters import ORDERS
+from lib.orders import ORDERS
 from lib.leads import ANYTHING, Edit
 from lib.models import Status
 from lib.ui import contact_form, notices, words
