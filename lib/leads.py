@@ -16,7 +16,7 @@ from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, inse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import filters, history, orders, users, views
+from lib import filters, history, once, orders, users, views
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
 from lib.fields import LABELS, NEW_CHECKS, clean, clean_all
@@ -63,6 +63,13 @@ _LOCK = (
     .order_by(_LEADS.c.id)
     .with_for_update(of=_LEADS)
 )
+
+_SAME = {"email": _LEADS.c.email == bindparam("value"), "linkedin_url": _LEADS.c.linkedin_url == bindparam("value")}
+_DUPLICATES = {
+    name: select(*(_LEADS.c[column] for column in ("id", "first_name", "last_name", "email")),
+                 literal(name).label("same")).where(_OF_COMPANY, same).limit(3)
+    for name, same in _SAME.items()
+}
 
 _MINE = _LEADS.c.assigned_to_user_id == bindparam("user")
 _COUNTS = (
@@ -286,18 +293,42 @@ def _same_order(by: orders.Order, chosen: Any) -> tuple[Any, Any]:
 # ---------------------------------------------------------------- writing
 
 
-def create(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime | None = None) -> uuid.UUID:
+def duplicates(session: Session, actor: Actor, *, email: str | None = None,
+               linkedin_url: str | None = None) -> list[Row]:
+    """The company's leads that have this e-mail or LinkedIn address: id, names, email, and ``same``, the field.
+
+    For a look before saving, so what is not an address is nobody's. LinkedIn addresses are compared as
+    ``fields.linkedin_key`` has them.
+    """
+    found = []
+    for name, value in (("email", email), ("linkedin_url", linkedin_url)):
+        try:
+            value = clean(name, value)
+        except Invalid:
+            continue
+        if value is not None:
+            found += session.execute(_DUPLICATES[name], {"company": actor.company_id, "value": value}).all()
+    return found
+
+
+def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
+           batch_id: uuid.UUID | None = None, now: datetime | None = None) -> uuid.UUID:
     """A new lead from its fields, and ``company``, the firm's name; its id.
 
-    Raises Invalid naming each field that was refused, and Duplicate when the company has a lead with this e-mail
-    address. Nothing is written then.
+    ``owner`` is the colleague to assign it to, and ``batch_id`` the batch to undo it by. Raises Invalid naming each
+    field that was refused, NotAllowed for an owner that the actor may not give leads to, and Duplicate when the company
+    has a lead with this e-mail or LinkedIn address. Nothing is written then.
     """
     now = now or datetime.now(UTC)
     cleaned = clean_all(values, NEW_CHECKS)
     firm = cleaned.pop("company", None)
     if not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "linkedin_url")):
         raise Invalid.field("last_name", "A lead needs at least a name, an e-mail address or a LinkedIn address.")
-    _refuse_duplicate(session, actor, cleaned.get("email"))
+    if owner is not None:
+        users.check_can_own(session, actor, owner)
+        check_assign(actor, None, None, owner)
+        cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
+    _refuse_known(session, actor, cleaned)
     try:
         with session.begin_nested():
             if firm:
@@ -306,10 +337,22 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, now: da
                 insert(Lead).values(company_id=actor.company_id, **cleaned).returning(Lead.id)).scalar_one()
     except IntegrityError as error:
         # Somebody else added the same address between the look and the write.
-        _refuse_duplicate(session, actor, cleaned.get("email"))
+        _refuse_known(session, actor, cleaned)
         raise Invalid("This lead could not be added.") from error
-    history.record(session, actor, uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
+    history.record(session, actor, batch_id or uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
     return lead_id
+
+
+def create_once(session: Session, actor: Actor, key: str, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
+                now: datetime | None = None) -> Outcome:
+    """``create``, once for each ``key``: a repeat gets the first outcome. Raises KeyReused beside what create raises."""
+    def act() -> dict[str, Any]:
+        batch_id = uuid.uuid4()
+        lead_id = create(session, actor, values, owner=owner, batch_id=batch_id, now=now)
+        return {"batch_id": str(batch_id), "lead_id": str(lead_id)}
+
+    answer = once.once(session, actor, key, {"values": dict(values), "owner": owner}, act)
+    return Outcome(uuid.UUID(answer["batch_id"]), [uuid.UUID(answer["lead_id"])])
 
 
 def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Progress = lambda done: None,
@@ -499,6 +542,13 @@ def _refuse_duplicate(session: Session, actor: Actor, email: str | None) -> None
         .where(Lead.company_id == actor.company_id, Lead.email == email)).first()
     if other:
         raise Duplicate(f"{name_of(other)} already has the e-mail address {email}.", lead_id=other.id, field="email")
+
+
+def _refuse_known(session: Session, actor: Actor, values: Mapping[str, Any]) -> None:
+    for other in duplicates(session, actor, email=values.get("email"), linkedin_url=values.get("linkedin_url")):
+        what = "e-mail address" if other.same == "email" else "LinkedIn address"
+        raise Duplicate(f"{name_of(other)} already has the {what} {values[other.same]}.", lead_id=other.id,
+                        field=other.same)
 
 
 def _refuse_twice(email: str, changes: Iterable[Change]) -> None:
