@@ -158,8 +158,8 @@ def _is_known(name: str) -> ColumnElement[bool]:
         case "company":
             return Lead.lead_company_id.is_not(None)
         case "enrichment_data":
-            return func.coalesce(Lead.enrichment_data, cast("{}", Lead.enrichment_data.type)) != cast(
-                "{}", Lead.enrichment_data.type)
+            nothing = literal_column("'{}'::jsonb")
+            return func.coalesce(Lead.enrichment_data, nothing) != nothing
         case _ if name in KNOWABLE:
             return func.coalesce(getattr(Lead, name), "") != ""
     raise Invalid.field(name, f"“{LABELS.get(name, name)}” cannot be asked for; choose one of {', '.join(KNOWABLE)}.")

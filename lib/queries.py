@@ -44,7 +44,7 @@ class Query:
 
     def narrows(self) -> list[str]:
         """The filters that are on, in the order of the fields."""
-        return [each.name for each in fields(self) if getattr(self, each.name) not in ("", (), None, False)]
+        return [each.name for each in fields(self) if getattr(self, each.name) != each.default]
 
     def filter_at(self, actor: Actor, now: datetime, zone: tzinfo) -> LeadFilter:
         """What the query means for this person at this moment; “after” a day is from its end on, in their zone.
