@@ -145,6 +145,8 @@ class Lead(Base):
         Index("leads_follow_up_idx", "company_id", text("last_contacted_at DESC NULLS LAST"), text("id DESC"),
               "assigned_to_user_id", postgresql_where=text("status IN ('contacted', 'conversing')")),
         Index("leads_lead_company_id_idx", "lead_company_id"),
+        Index("leads_converted_idx", "company_id", "converted_at", postgresql_include=["id", "assigned_to_user_id"],
+              postgresql_where=text("status = 'converted'")),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -171,6 +173,9 @@ class Lead(Base):
     # Added (V3 of the specification): the same for what came back.
     last_response_at: Mapped[datetime | None]
     response_count: Mapped[int] = mapped_column(server_default=text("0"))
+    # Added (V4): what the conversion is owed to, and when it was; lib/conversion.py has the rule.
+    conversion_source: Mapped[str | None]
+    converted_at: Mapped[datetime | None]
 
     source: Mapped[str | None]
     source_workflow: Mapped[str | None]

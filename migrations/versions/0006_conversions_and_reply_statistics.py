@@ -1,0 +1,45 @@
+"""V4: what a conversion is owed to, and the indexes that the statistics read
+
+Two columns on ``leads``, both NULL for the rows that exist: ``conversion_source`` (the specification's V4) and
+``converted_at``. They are nullable and without a default, so that adding them rewrites nothing; who was converted before
+is worked out by ``attribution.recompute``. The indexes are built CONCURRENTLY, each can be run again after an
+interruption.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+INDEXES = {
+    "leads_converted_idx": "leads (company_id, converted_at) INCLUDE (id, assigned_to_user_id) "
+                           "WHERE status = 'converted'",
+}
+
+
+def upgrade() -> None:
+    # An upgrade that was interrupted below has these already.
+    op.execute("ALTER TABLE leads ADD COLUMN IF NOT EXISTS conversion_source text, "
+               "ADD COLUMN IF NOT EXISTS converted_at timestamptz")
+    with op.get_context().autocommit_block():
+        for name, definition in INDEXES.items():
+            _drop_if_half_built(name)
+            op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {definition}")
+
+
+def downgrade() -> None:
+    for name in INDEXES:
+        op.execute(f"DROP INDEX IF EXISTS {name}")
+    op.drop_column("leads", "converted_at")
+    op.drop_column("leads", "conversion_source")
+
+
+def _drop_if_half_built(name: str) -> None:
+    """An interrupted CREATE INDEX CONCURRENTLY leaves an invalid index behind, which IF NOT EXISTS would keep."""
+    invalid = op.get_bind().scalar(sa.text(
+        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid"), {"name": name})
+    if invalid:
+        op.execute(f"DROP INDEX CONCURRENTLY {name}")
