@@ -147,6 +147,7 @@ class Lead(Base):
         Index("leads_lead_company_id_idx", "lead_company_id"),
         Index("leads_converted_idx", "company_id", "converted_at", postgresql_include=["id", "assigned_to_user_id"],
               postgresql_where=text("status = 'converted'")),
+        Index("leads_source_lead_idx", "company_id", "source", "id"),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -199,6 +200,9 @@ class ContactAttempt(Base):
         Index("contact_attempts_lead_id_idx", "lead_id", text("occurred_at DESC"), text("id DESC")),
         Index("contact_attempts_company_id_idx", "company_id", "occurred_at"),
         Index("contact_attempts_batch_id_idx", "batch_id"),
+        # Each lead's contacts in the order of lib/conversion.py, with all that the statistics look at.
+        Index("contact_attempts_history_idx", "company_id", "lead_id", "occurred_at", text("direction DESC"), "id",
+              postgresql_include=["method", "user_id", "successful"]),
     )
 
     id: Mapped[uuid.UUID] = _id()

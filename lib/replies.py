@@ -9,11 +9,11 @@ Every function is one round trip, and counts contacts that are written down: an 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, extract, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import ColumnElement, Float, Subquery, and_, cast, extract, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, array
 from sqlalchemy.orm import Session
 
 from lib import conversion
@@ -64,7 +64,7 @@ class Conversions:
 
 def by_channel(session: Session, actor: Actor, scope: Scope = Scope()) -> Sequence[Replies]:
     """The replies to outbound contacts by method. The period is that of the contact, the rep is who made it."""
-    touches = _touches(actor, scope, _next_direction())
+    touches = _touches(actor, scope, _next_direction(), only_from=scope.since)
     return _replies(session, touches, touches.c.method, scope)
 
 
@@ -90,7 +90,7 @@ def time_to_reply(session: Session, actor: Actor, scope: Scope = Scope()) -> Tim
         .having(func.bool_or(and_(is_first, scope.holds(touches.c.occurred_at), scope.is_of(touches.c.user_id))))
         .subquery("by_lead")
     )
-    parts = func.percentile_cont(array([0.25, 0.5, 0.75])).within_group(by_lead.c.seconds)
+    parts = func.percentile_cont(cast(array([0.25, 0.5, 0.75]), ARRAY(Float))).within_group(by_lead.c.seconds)
     touched, replied, quartiles = session.execute(
         select(func.count(), func.count(by_lead.c.seconds), parts).select_from(by_lead)).one()
     return TimeToReply(touched, replied, *(timedelta(seconds=each) for each in quartiles or ()))
@@ -126,12 +126,19 @@ def conversion_by_channel(session: Session, actor: Actor, scope: Scope = Scope()
     return [Conversions(*row) for row in found]
 
 
-def _touches(actor: Actor, scope: Scope, *more: ColumnElement[Any]) -> Subquery:
-    """The contacts of the leads that the scope is about, the whole history of each, with ``more`` columns."""
+def _touches(actor: Actor, scope: Scope, *more: ColumnElement[Any], only_from: datetime | None = None) -> Subquery:
+    """The contacts of the leads that the scope is about, with ``more`` columns.
+
+    The whole history of each lead, unless what came before ``only_from`` can make no difference.
+    """
+    if only_from:
+        narrowed = [_TOUCHES.c.occurred_at >= only_from, *_leads_of(actor, Scope(rep=scope.rep, source=scope.source))]
+    else:
+        narrowed = _leads_of(actor, scope)
     return (
         select(*(_TOUCHES.c[name] for name in ("lead_id", "method", "user_id", "direction", "successful",
                                                "occurred_at")), *more)
-        .where(_TOUCHES.c.company_id == actor.company_id, *_leads_of(actor, scope))
+        .where(_TOUCHES.c.company_id == actor.company_id, *narrowed)
         .subquery("touches")
     )
 

@@ -13,16 +13,17 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import attribution, contacts, history, leads, once, undo, users
+from lib import attribution, contacts, history, leads, once, replies, undo, users
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
 from lib.history import Change, Outcome
 from lib.leads import ANYTHING, Edit
 from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, Role, User
+from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, contacts, history, undo, once, attribution)
+MODULES = (users, leads, contacts, history, undo, once, attribution, replies)
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,10 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
     "attribution.shares": lambda session, actor, it, now: attribution.shares(session, actor),
     "attribution.recompute": recompute,
+    "replies.by_channel": lambda session, actor, it, now: replies.by_channel(session, actor),
+    "replies.by_attempt": lambda session, actor, it, now: replies.by_attempt(session, actor, Scope(rep=it.user)),
+    "replies.time_to_reply": lambda session, actor, it, now: replies.time_to_reply(session, actor),
+    "replies.conversion_by_channel": lambda session, actor, it, now: replies.conversion_by_channel(session, actor),
     "once.once": lambda session, actor, it, now: once.once(session, actor, it.key, {}, lambda: {"mine": True}),
     "once.was_used": lambda session, actor, it, now: once.was_used(session, actor, it.key),
 }

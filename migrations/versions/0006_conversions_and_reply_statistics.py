@@ -17,6 +17,9 @@ depends_on = None
 INDEXES = {
     "leads_converted_idx": "leads (company_id, converted_at) INCLUDE (id, assigned_to_user_id) "
                            "WHERE status = 'converted'",
+    "leads_source_lead_idx": "leads (company_id, source, id)",
+    "contact_attempts_history_idx": "contact_attempts (company_id, lead_id, occurred_at, direction DESC, id) "
+                                    "INCLUDE (method, user_id, successful)",
 }
 
 
