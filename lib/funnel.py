@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import (CTE, ColumnElement, Date, Integer, and_, cast, extract, func, literal, literal_column, null,
+from sqlalchemy import (ColumnElement, Date, Select, and_, case, cast, extract, func, literal, literal_column, null,
                         or_, select, union_all)
-from sqlalchemy.dialects.postgresql import UUID, distinct_on
+from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
@@ -59,43 +59,48 @@ def stages(session: Session, actor: Actor, scope: Scope = Scope()) -> list[Stage
     The period is that of entering the status; what became of the lead counts whenever it was. The rep is the lead's
     owner at present.
     """
-    moves = _moves(actor, scope)
-    rows = union_all(select(moves), _beginnings(actor, scope, moves)).subquery("rows")
-    of_lead: dict[str, Any] = {"partition_by": rows.c.lead_id, "order_by": rows.c.number}
+    rows = union_all(_moves(actor, scope), _beginnings(actor, scope)).subquery("rows")
+    # Every window looks back from the lead's latest row, so that one sort serves them all.
+    back: dict[str, Any] = {"partition_by": rows.c.lead_id, "order_by": rows.c.number.desc()}
     linked = (
-        select(rows, cast(or_(rows.c.undoes.is_(None), rows.c.undoes.is_distinct_from(
-            func.lag(rows.c.batch_id).over(**of_lead))), Integer).label("begins"))
+        select(rows.c.lead_id, rows.c.number, rows.c.at, rows.c.undoes,
+               # What a lead was created with is what its first change replaced.
+               case((rows.c.number == 0, func.coalesce(func.lag(rows.c.held).over(**back), rows.c.status)),
+                    else_=rows.c.status).label("status"),
+               func.row_number().over(**back).label("place"),
+               or_(rows.c.undoes.is_(None), rows.c.undoes.is_distinct_from(func.lead(rows.c.batch_id).over(**back)))
+               .label("begins"))
         .subquery("linked")
     )
     # A change, its undo, the undo of that …: one chain, in force if its length is odd.
-    chained = (
-        select(linked, func.sum(linked.c.begins).over(
-            partition_by=linked.c.lead_id, order_by=linked.c.number, rows=(None, 0)).label("chain"))
-        .subquery("chained")
-    )
-    counted = (
-        select(chained, func.count().over(partition_by=(chained.c.lead_id, chained.c.chain)).label("length"))
-        .subquery("counted")
-    )
+    following = func.max(linked.c.place).filter(linked.c.begins).over(
+        partition_by=linked.c.lead_id, order_by=linked.c.number.desc(), rows=(None, -1))
+    chained = select(linked, (linked.c.place - func.coalesce(following, 0)).label("length")).subquery("chained")
     entry = (
-        select(counted.c.lead_id, counted.c.number, counted.c.at, cast(counted.c.status, _LEADS.c.status.type)
+        select(chained.c.lead_id, chained.c.number, chained.c.at, cast(chained.c.status, _LEADS.c.status.type)
                .label("status"))
-        .where(counted.c.begins == 1, counted.c.undoes.is_(None), counted.c.length % 2 == 1)
+        .where(chained.c.begins, chained.c.undoes.is_(None), chained.c.length % 2 == 1)
         .subquery("entry")
     )
-    onwards = {"partition_by": entry.c.lead_id, "order_by": entry.c.number.desc()}
+    back = {"partition_by": entry.c.lead_id, "order_by": entry.c.number.desc()}
     stay = (
-        select(entry, func.lag(entry.c.at).over(**onwards).label("left_at"),
+        select(entry, func.lag(entry.c.at).over(**back).label("left_at"),
                func.max(entry.c.status).filter(entry.c.status != Status.LOST.value)
-               .over(**onwards, rows=(None, -1)).label("furthest"))
+               .over(**back, rows=(None, -1)).label("furthest"))
         .subquery("stay")
     )
-    lasted = extract("epoch", stay.c.left_at - stay.c.at)
+    held = (
+        select(stay, (func.row_number().over(partition_by=(stay.c.lead_id, stay.c.status), order_by=stay.c.number) == 1)
+               .label("is_first"))
+        .where(scope.holds(stay.c.at))
+        .subquery("held")
+    )
     found = session.execute(
-        select(stay.c.status, func.count(stay.c.lead_id.distinct()),
-               func.count(stay.c.lead_id.distinct()).filter(stay.c.furthest > stay.c.status),
-               func.count(stay.c.left_at), func.percentile_cont(0.5).within_group(lasted))
-        .where(scope.holds(stay.c.at)).group_by(stay.c.status))
+        # From the first entry on, a lead has all the rest of its way before it.
+        select(held.c.status, func.count().filter(held.c.is_first),
+               func.count().filter(held.c.is_first, held.c.furthest > held.c.status), func.count(held.c.left_at),
+               func.percentile_cont(0.5).within_group(extract("epoch", held.c.left_at - held.c.at)))
+        .group_by(held.c.status))
     by_status = {row[0]: row for row in found}
     return [_stage(status, *by_status[status][1:]) if status in by_status else
             Stage(status, went_on=None if status in _LAST else 0) for status in Status]
@@ -120,28 +125,24 @@ def activity(session: Session, actor: Actor, zone: str, scope: Scope = Scope()) 
     return [Touches(*row) for row in found]
 
 
-def _moves(actor: Actor, scope: Scope) -> CTE:
+def _moves(actor: Actor, scope: Scope) -> Select:
     """The changes of status from the beginning of the period on: what came before has no part in it."""
     before, after = (column["status"].astext for column in (_EVENTS.c.before, _EVENTS.c.after))
     narrowed = [_EVENTS.c.at >= scope.since] if scope.since else []
-    if scope.rep or scope.source:
+    if scope.rep or scope.source is not None:
         narrowed.append(_EVENTS.c.lead_id.in_(select(_LEADS.c.id).where(_leads_in(actor, scope))))
     return (
         select(_EVENTS.c.lead_id, _EVENTS.c.id.label("number"), _EVENTS.c.at, _EVENTS.c.batch_id,
                _EVENTS.c.undoes_batch_id.label("undoes"), before.label("held"), after.label("status"))
         .where(_EVENTS.c.company_id == actor.company_id, _CHANGES_STATUS, before.is_distinct_from(after), *narrowed)
-        .cte("moves")
     )
 
 
-def _beginnings(actor: Actor, scope: Scope, moves: CTE) -> Any:
-    """The status that each lead of the period was created with: what its first change replaced, or what it has."""
-    first = (select(moves.c.lead_id, moves.c.held).ext(distinct_on(moves.c.lead_id))
-             .order_by(moves.c.lead_id, moves.c.number).subquery("first"))
-    status = func.coalesce(first.c.held, cast(_LEADS.c.status, _EVENTS.c.action.type))
+def _beginnings(actor: Actor, scope: Scope) -> Select:
+    """One row before all changes for each lead that was created in the period, with the status that it has now."""
+    status = cast(_LEADS.c.status, _EVENTS.c.action.type)
     return (
         select(_LEADS.c.id, literal(0), _LEADS.c.created_at, cast(null(), UUID), cast(null(), UUID), status, status)
-        .select_from(_LEADS).outerjoin(first, first.c.lead_id == _LEADS.c.id)
         .where(_leads_in(actor, scope), scope.holds(_LEADS.c.created_at))
     )
 
