@@ -148,6 +148,12 @@ class Lead(Base):
         Index("leads_converted_idx", "company_id", "converted_at", postgresql_include=["id", "assigned_to_user_id"],
               postgresql_where=text("status = 'converted'")),
         Index("leads_source_lead_idx", "company_id", "source", "id"),
+        Index("leads_assigned_at_idx", "company_id", "assigned_at", postgresql_include=["id", "assigned_to_user_id"],
+              postgresql_where=text("assigned_to_user_id IS NOT NULL")),
+        Index("leads_ready_idx", "company_id", "assigned_to_user_id", "assigned_at",
+              postgresql_include=["last_contacted_at"], postgresql_where=text("status = 'enriched'")),
+        Index("leads_pool_idx", "company_id", "created_at", "source",
+              postgresql_where=text("assigned_to_user_id IS NULL AND status NOT IN ('converted', 'lost')")),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -230,6 +236,8 @@ class LeadEvent(Base):
         Index("lead_events_undoes_batch_id_idx", "undoes_batch_id",
               postgresql_where=text("undoes_batch_id IS NOT NULL")),
         Index("lead_events_company_id_idx", "company_id", "at"),
+        Index("lead_events_status_idx", "company_id", "at",
+              postgresql_where=text("after ? 'status' AND action <> 'created'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import attribution, contacts, history, leads, once, replies, undo, users
+from lib import attribution, contacts, funnel, history, leads, once, replies, undo, users, workload
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -23,7 +23,7 @@ from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompan
 from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, contacts, history, undo, once, attribution, replies)
+MODULES = (users, leads, contacts, history, undo, once, attribution, replies, funnel, workload)
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def theirs(session, cast, now):
     won = make_lead(session, cast.alice, owner=cast.alice, status="converted", converted_at=now)
     for direction in ("outbound", "inbound"):
         contacts.log_contact(session, cast.alice, [won], method="email", direction=direction, now=now)
+    make_lead(session, cast.alice, source="fair")
     key = once.new_key()
     batch = leads.edit(session, cast.alice, [Edit(lead_id, "score", 1, 2)], now=now).batch_id
     contact_batch = contacts.log_contact(session, cast.alice, [lead_id], method="call", key=key, now=now).batch_id
@@ -120,6 +121,10 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
     "attribution.shares": lambda session, actor, it, now: attribution.shares(session, actor),
     "attribution.recompute": recompute,
+    "funnel.stages": lambda session, actor, it, now: funnel.stages(session, actor),
+    "funnel.activity": lambda session, actor, it, now: funnel.activity(session, actor, "UTC", Scope(rep=it.user)),
+    "workload.by_rep": lambda session, actor, it, now: workload.by_rep(session, actor, now=now),
+    "workload.pool": lambda session, actor, it, now: workload.pool(session, actor, now=now),
     "replies.by_channel": lambda session, actor, it, now: replies.by_channel(session, actor),
     "replies.by_attempt": lambda session, actor, it, now: replies.by_attempt(session, actor, Scope(rep=it.user)),
     "replies.time_to_reply": lambda session, actor, it, now: replies.time_to_reply(session, actor),

@@ -20,6 +20,13 @@ INDEXES = {
     "leads_source_lead_idx": "leads (company_id, source, id)",
     "contact_attempts_history_idx": "contact_attempts (company_id, lead_id, occurred_at, direction DESC, id) "
                                     "INCLUDE (method, user_id, successful)",
+    "lead_events_status_idx": "lead_events (company_id, at) WHERE after ? 'status' AND action <> 'created'",
+    "leads_assigned_at_idx": "leads (company_id, assigned_at) INCLUDE (id, assigned_to_user_id) "
+                             "WHERE assigned_to_user_id IS NOT NULL",
+    "leads_ready_idx": "leads (company_id, assigned_to_user_id, assigned_at) INCLUDE (last_contacted_at) "
+                       "WHERE status = 'enriched'",
+    "leads_pool_idx": "leads (company_id, created_at, source) "
+                      "WHERE assigned_to_user_id IS NULL AND status NOT IN ('converted', 'lost')",
 }
 
 
