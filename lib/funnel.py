@@ -120,9 +120,9 @@ def activity(session: Session, actor: Actor, zone: str, scope: Scope = Scope()) 
         select(day, _TOUCHES.c.method, _TOUCHES.c.direction, func.count())
         .where(_TOUCHES.c.company_id == actor.company_id, scope.holds(_TOUCHES.c.occurred_at),
                scope.is_of(_TOUCHES.c.user_id), scope.comes_from(actor, _TOUCHES.c.lead_id))
-        .group_by(literal_column("1"), _TOUCHES.c.method, _TOUCHES.c.direction)
-        .order_by(literal_column("1"), _TOUCHES.c.method, _TOUCHES.c.direction.desc()))
-    return [Touches(*row) for row in found]
+        .group_by(literal_column("1"), _TOUCHES.c.method, _TOUCHES.c.direction))
+    # In order here: in the database that would mean to sort the contacts, not the days.
+    return sorted((Touches(*row) for row in found), key=lambda each: (each.day, each.method, each.direction))
 
 
 def _moves(actor: Actor, scope: Scope) -> Select:

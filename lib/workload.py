@@ -61,7 +61,7 @@ class Unowned:
 
 
 def by_rep(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, Load]:
-    """The desk of everybody in the company on whose there is anything, by user id. ``now`` is in UTC. One round trip."""
+    """Everybody's desk by user id, without those on whose there is nothing. ``now`` is in UTC. One round trip."""
     parts = (_open(actor), _due(actor, now), _waiting(actor, now), _touches(actor, now), _converted(actor, now),
              _first_touches(actor, now))
     loads: dict[uuid.UUID, Load] = {}

@@ -1,8 +1,8 @@
 """V4: what a conversion is owed to, and the indexes that the statistics read
 
 Two columns on ``leads``, both NULL for the rows that exist: ``conversion_source`` (the specification's V4) and
-``converted_at``. They are nullable and without a default, so that adding them rewrites nothing; who was converted before
-is worked out by ``attribution.recompute``. The indexes are built CONCURRENTLY, each can be run again after an
+``converted_at``. They are nullable and without a default, so that adding them rewrites nothing; who was converted
+before is worked out by ``attribution.recompute``. The indexes are built CONCURRENTLY, each can be run again after an
 interruption.
 """
 
