@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from lib.models import ContactAttempt, Lead, Method, Status
+from lib.models import ContactAttempt, Method, Status
 from lib.scope import Scope
 from tests.factories import Cast, make_lead
 

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from lib import attribution, contacts, leads, undo
+from lib import attribution, contacts, history, leads, undo
 from lib.errors import Invalid, NotAllowed
 from lib.leads import ANYTHING, Edit
 from lib.models import Lead, Status
 from lib.scope import Scope
+from lib.ui import timeline
 from tests.factories import days_ago, events, forgotten, make_lead, row
 from tests.histories import HISTORIES, load, slow_order
 
@@ -269,3 +270,16 @@ def test_a_period_without_a_zone_or_the_wrong_way_round_is_refused(values):
         Scope(**values)
 
     assert list(refused.value.fields) == [list(values)[-1]]
+
+
+# ---------------------------------------------------------------- the timeline
+
+
+def test_the_timeline_says_what_a_conversion_is_owed_to(session, cast, now):
+    lead_id = make_lead(session, cast.alice, owner=cast.alice, status="qualified")
+    log(session, cast.alice, lead_id, "linkedin", days_ago(now, 1), now)
+    to_status(session, cast.alice, lead_id, "converted", now)
+
+    [event, _] = history.timeline(session, cast.alice, lead_id)
+
+    assert timeline.sentence(event, {}) == "Status Qualified → **Converted** · Converted by empty → **LinkedIn**"
