@@ -60,6 +60,12 @@ def check_log_for(actor: Actor, user_id: uuid.UUID) -> None:
         raise NotAllowed("Only a team lead can log a contact that somebody else made.")
 
 
+def check_manage(actor: Actor) -> None:
+    """Raise NotAllowed unless the actor manages the company."""
+    if actor.role is not Role.MANAGER:
+        raise NotAllowed("Only a manager can do this.")
+
+
 def may_undo(actor: Actor, author_id: uuid.UUID | None) -> bool:
     """Everybody may undo what they did themselves, a team lead what anybody did."""
     return author_id == actor.user_id or actor.role in (Role.TEAM_LEAD, Role.MANAGER)

@@ -15,7 +15,7 @@ from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
-from lib import history, leads, once, users
+from lib import conversion, history, leads, once, users
 from lib.auth import Actor, check_change, check_log_for
 from lib.errors import Invalid, LeadDeskError, NotAllowed, NotFound
 from lib.fields import from_json, text_of, to_json
@@ -119,6 +119,7 @@ def take_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: u
         before = {column: getattr(lead, column) for column in after}
         row = {name: to_json(value) for name, value in contact._mapping.items()}
         changes.append((Change(lead.id, before | {"contact": row}, after), after))
+    conversion.follow(session, locked, [change for change, _ in changes], now=now)
     _write_each(session, ((change.lead_id, after) for change, after in changes))
     history.record(session, actor, batch_id, "contact_removed", [change for change, _ in changes], now=now,
                    undoes=undoes)
@@ -137,7 +138,7 @@ def put_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: uu
         contact = {name: from_json(name, row[name]) for name in
                    ("method", "direction", "subject", "notes", "successful", "occurred_at", "user_id")}
         changes.append((effect_of(lead, contact), contact))
-    _insert(session, actor, batch_id, changes)
+    _insert(session, actor, batch_id, changes, locked, now)
     history.record(session, actor, batch_id, "contact_restored", [change for change, _ in changes], now=now,
                    undoes=undoes)
     return [change.lead_id for change, _ in changes]
@@ -162,26 +163,30 @@ def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact:
     batch_id = uuid.uuid4()
     refused: list[Refusal] = []
     changes: list[Change] = []
-    for lead in leads.lock(session, actor, lead_ids, refused).values():
+    locked = leads.lock(session, actor, lead_ids, refused)
+    for lead in locked.values():
         try:
             check_change(actor, lead.assigned_to_user_id, lead.owner)
         except LeadDeskError as error:
             refused.append(Refusal(lead.id, leads.name_of(lead), error))
             continue
         changes.append(effect_of(lead, contact))
-    _insert(session, actor, batch_id, [(change, contact) for change in changes])
+    _insert(session, actor, batch_id, [(change, contact) for change in changes], locked, now)
     action = "contacted" if contact["direction"] == Direction.OUTBOUND else "responded"
     history.record(session, actor, batch_id, action, changes, now=now)
     return Outcome(batch_id, [change.lead_id for change in changes], (), refused)
 
 
 def _insert(session: Session, actor: Actor, batch_id: uuid.UUID,
-            changes: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
+            changes: Sequence[tuple[Change, Mapping[str, Any]]], locked: Mapping[uuid.UUID, Row],
+            now: datetime) -> None:
     if not changes:
         return
     session.execute(insert(ContactAttempt.__table__), [
         {"company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, **contact}
         for change, contact in changes])
+    # After the contacts: one that converts its lead is the last touch itself.
+    conversion.follow(session, locked, [change for change, _ in changes], now=now)
     _write_each(session, ((change.lead_id, change.after) for change, _ in changes))
 
 

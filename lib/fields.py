@@ -19,7 +19,7 @@ LABELS = {
     "first_name": "First name", "last_name": "Last name", "job_title": "Job title", "email": "E-mail",
     "phone": "Phone", "linkedin_url": "LinkedIn", "status": "Status", "score": "Score", "tags": "Tags",
     "notes": "Notes", "source": "Source", "source_workflow": "Source workflow", "assigned_to_user_id": "Assigned to",
-    "company": "Company", "enrichment_data": "Enrichment",
+    "company": "Company", "enrichment_data": "Enrichment", "conversion_source": "Converted by",
 }
 MAX_SCORE = 1_000_000
 MAX_TAGS, MAX_TAG = 30, 50

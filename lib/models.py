@@ -150,8 +150,16 @@ class Lead(Base):
         Index("leads_name_idx", "company_id",
               # In PostgreSQL's own spelling, so that the two can be compared.
               text("lower((COALESCE(last_name, ''::text) || ' '::text) || COALESCE(first_name, ''::text))"), "id"),
-        Index("leads_source_idx", "company_id", "source"),
         Index("leads_source_workflow_idx", "company_id", "source_workflow"),
+        Index("leads_converted_idx", "company_id", "converted_at", postgresql_include=["id", "assigned_to_user_id"],
+              postgresql_where=text("status = 'converted'")),
+        Index("leads_source_lead_idx", "company_id", "source", "id"),
+        Index("leads_assigned_at_idx", "company_id", "assigned_at", postgresql_include=["id", "assigned_to_user_id"],
+              postgresql_where=text("assigned_to_user_id IS NOT NULL")),
+        Index("leads_ready_idx", "company_id", "assigned_to_user_id", "assigned_at",
+              postgresql_include=["last_contacted_at"], postgresql_where=text("status = 'enriched'")),
+        Index("leads_pool_idx", "company_id", "created_at", "source",
+              postgresql_where=text("assigned_to_user_id IS NULL AND status NOT IN ('converted', 'lost')")),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -178,6 +186,9 @@ class Lead(Base):
     # Added (V3 of the specification): the same for what came back.
     last_response_at: Mapped[datetime | None]
     response_count: Mapped[int] = mapped_column(server_default=text("0"))
+    # Added (V4): what the conversion is owed to, and when it was; lib/conversion.py has the rule.
+    conversion_source: Mapped[str | None]
+    converted_at: Mapped[datetime | None]
 
     source: Mapped[str | None]
     source_workflow: Mapped[str | None]
@@ -201,6 +212,9 @@ class ContactAttempt(Base):
         Index("contact_attempts_lead_id_idx", "lead_id", text("occurred_at DESC"), text("id DESC")),
         Index("contact_attempts_company_id_idx", "company_id", "occurred_at"),
         Index("contact_attempts_batch_id_idx", "batch_id"),
+        # Each lead's contacts in the order of lib/conversion.py, with all that the statistics look at.
+        Index("contact_attempts_history_idx", "company_id", "lead_id", "occurred_at", text("direction DESC"), "id",
+              postgresql_include=["method", "user_id", "successful"]),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -228,6 +242,8 @@ class LeadEvent(Base):
         Index("lead_events_undoes_batch_id_idx", "undoes_batch_id",
               postgresql_where=text("undoes_batch_id IS NOT NULL")),
         Index("lead_events_company_id_idx", "company_id", "at"),
+        Index("lead_events_status_idx", "company_id", "at",
+              postgresql_where=text("after ? 'status' AND action <> 'created'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

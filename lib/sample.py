@@ -175,6 +175,14 @@ class _Life:
         self.change("assigned", at, {"assigned_to_user_id": to, "assigned_at": at if to else None}, actor,
                     source="ui" if actor else "api")
 
+    def move(self, at: datetime, status: str, actor: uuid.UUID) -> None:
+        after: dict[str, Any] = {"status": status}
+        if status == Status.CONVERTED:
+            after["converted_at"] = at
+            if self.attempts:
+                after["conversion_source"] = self.attempts[-1]["method"]
+        self.change("status_changed", at, after, actor)
+
     def contact(self, kind: str, at: datetime, logged_at: datetime, by: uuid.UUID, actor: uuid.UUID,
                 said: tuple[str, str | None, str], *, is_answered: bool) -> None:
         """One contact, always a later one than those before it."""
@@ -242,7 +250,7 @@ class _Teller:
             life.change("edited", at, {"notes": rng.choice(words.NOTES)}, worker)
         for move in moves:
             at = _office_hours(rng, at + _days(0.1), min(at + _days(3.9), until))
-            life.change("status_changed", at, {"status": move}, worker if owner or touches else self._boss)
+            life.move(at, move, worker if owner or touches else self._boss)
         if owner is None and touches:
             # Some leads nobody owns any more.
             life.assign(_office_hours(rng, at + _days(0.01), min(at + _days(0.9), until)), None, self._boss)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
-from lib import contacts, history, leads
+from lib import contacts, conversion, history, leads
 from lib.auth import Actor, may_undo
 from lib.errors import LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
@@ -70,11 +70,14 @@ def _restore(session: Session, actor: Actor, events: Sequence[Row], undo_id: uui
         lead = locked.get(event.lead_id)
         if lead is None:
             continue
-        moved_on = [column for column, value in event.after.items() if to_json(getattr(lead, column)) != value]
+        moved_on = [column for column, value in event.after.items() if to_json(getattr(lead, column)) != value
+                    # What a change of the status brought along may have been worked out anew since.
+                    and not ("status" in event.after and column in conversion.COLUMNS)]
         if moved_on:
             refused.append(_changed_since(session, actor, lead, moved_on))
             continue
-        before = {column: from_json(column, value) for column, value in event.before.items()}
+        before = conversion.restored(
+            lead, {column: from_json(column, value) for column, value in event.before.items()})
         change = Change(lead.id, {column: getattr(lead, column) for column in before}, before)
         try:
             leads.write(session, [change])

@@ -12,15 +12,17 @@ from sqlalchemy import Connection, Engine, delete, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.plans import Statement, explain, recorded
-from lib import contacts, history, leads, undo, users
+from lib import attribution, contacts, funnel, history, leads, replies, undo, users, workload
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
 from lib.models import Company, Lead, LeadEvent, Role
+from lib.scope import Scope
 from lib.views import VIEWS
 from tests.factories import make_company, make_firm, make_user
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+LAST_QUARTER = Scope(since=datetime(2025, 10, 1, tzinfo=UTC), until=datetime(2026, 1, 1, tzinfo=UTC))
 REPS, LEADS = 19, 20_000
 
 # Statuses, owners, times and names that are spread out but hang together in no way that the planner could not know.
@@ -108,6 +110,15 @@ READS = {
     "rows": lambda s, crowd: leads.rows(s, crowd.rep, crowd.mine[:50]),
     "find": lambda s, crowd: leads.find(s, crowd.rep, crowd.mine[0]),
     "timeline": lambda s, crowd: history.timeline(s, crowd.rep, crowd.told),
+    "shares": lambda s, crowd: attribution.shares(s, crowd.rep, LAST_QUARTER),
+    "replies by channel": lambda s, crowd: replies.by_channel(s, crowd.rep, LAST_QUARTER),
+    "replies by attempt": lambda s, crowd: replies.by_attempt(s, crowd.rep, LAST_QUARTER),
+    "time to reply": lambda s, crowd: replies.time_to_reply(s, crowd.rep, LAST_QUARTER),
+    "conversion by channel": lambda s, crowd: replies.conversion_by_channel(s, crowd.rep, LAST_QUARTER),
+    "replies by channel, one source": lambda s, crowd: replies.by_channel(s, crowd.rep, Scope(source="fair")),
+    "activity": lambda s, crowd: funnel.activity(s, crowd.rep, "Europe/Berlin", LAST_QUARTER),
+    "workload": lambda s, crowd: workload.by_rep(s, crowd.rep, now=NOW),
+    "pool": lambda s, crowd: workload.pool(s, crowd.rep, now=NOW),
     "sign_in": lambda s, crowd: users.sign_in(s, crowd.rep.user_id),
 }
 _numbers = count()

@@ -53,6 +53,7 @@ def test_summary_history_and_buckets_stay_true(session, cast, now, steps):
 
             for lead_id in lead_ids:
                 the_summary_is_that_of_the_contacts(session, lead_id)
+                only_a_converted_lead_has_a_conversion(session, lead_id)
                 the_history_leads_to_the_row(session, lead_id, at_first[lead_id])
             each_lead_is_in_exactly_one_bucket(session, cast, now, lead_ids)
 
@@ -150,6 +151,12 @@ def the_summary_is_that_of_the_contacts(session, lead_id):
     assert lead.last_contacted_at == (sent[-1].occurred_at if sent else None)
     assert lead.last_contact_method == (sent[-1].method if sent else None)
     assert lead.last_response_at == (received[-1].occurred_at if received else None)
+
+
+def only_a_converted_lead_has_a_conversion(session, lead_id):
+    lead = row(session, lead_id)
+    assert (lead.converted_at is not None) == (lead.status == "converted")
+    assert lead.conversion_source is None or lead.status == "converted"
 
 
 def the_history_leads_to_the_row(session, lead_id, at_first):

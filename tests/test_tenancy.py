@@ -4,7 +4,7 @@ import ast
 import inspect
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,17 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import bulk, contacts, history, leads, once, undo, users
+from lib import (attribution, bulk, contacts, funnel, history, leads, once, replies, undo, users, workload)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
 from lib.history import Change, Outcome
 from lib.leads import ANYTHING, Edit
-from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, User
+from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, Role, User
+from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, bulk, contacts, history, undo, once)
+MODULES = (users, leads, bulk, contacts, history, undo, once, attribution, replies, funnel, workload)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ def theirs(session, cast, now):
     firm = make_firm(session, cast.alice, "Analytical Engines")
     lead_id = make_lead(session, cast.alice, owner=cast.alice, score=1, status="enriched", email="ada@acme.example",
                         source="fair", tags=["vip"], lead_company_id=firm, assigned_at=now)
+    # And one for the statistics to count: converted, answered, and with a source to be worked out.
+    won = make_lead(session, cast.alice, owner=cast.alice, status="converted", converted_at=now)
+    for direction in ("outbound", "inbound"):
+        contacts.log_contact(session, cast.alice, [won], method="email", direction=direction, now=now)
+    make_lead(session, cast.alice, source="fair")
     key = once.new_key()
     batch = leads.edit(session, cast.alice, [Edit(lead_id, "score", 1, 2)], now=now).batch_id
     contact_batch = contacts.log_contact(session, cast.alice, [lead_id], method="call", key=key, now=now).batch_id
@@ -77,6 +83,11 @@ def create(session, actor, it, now):
     made = leads.find(session, actor, lead_id)
     firm = session.get_one(LeadCompany, made.lead_company_id)
     return made.status, made.email == it.email, made.company == it.firm, firm.company_id == actor.company_id
+
+
+def recompute(session, actor, it, now):
+    """By a manager, whoever asks: what is in question is whose leads it finds."""
+    return attribution.recompute(session, replace(actor, role=Role.MANAGER), now=now)
 
 
 def page(session, actor, it, now):
@@ -115,6 +126,16 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "history.last_change": lambda session, actor, it, now: history.last_change(session, actor, it.lead, "score"),
     "history.batch": lambda session, actor, it, now: history.batch(session, actor, it.batch),
     "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
+    "attribution.shares": lambda session, actor, it, now: attribution.shares(session, actor),
+    "attribution.recompute": recompute,
+    "funnel.stages": lambda session, actor, it, now: funnel.stages(session, actor),
+    "funnel.activity": lambda session, actor, it, now: funnel.activity(session, actor, "UTC", Scope(rep=it.user)),
+    "workload.by_rep": lambda session, actor, it, now: workload.by_rep(session, actor, now=now),
+    "workload.pool": lambda session, actor, it, now: workload.pool(session, actor, now=now),
+    "replies.by_channel": lambda session, actor, it, now: replies.by_channel(session, actor),
+    "replies.by_attempt": lambda session, actor, it, now: replies.by_attempt(session, actor, Scope(rep=it.user)),
+    "replies.time_to_reply": lambda session, actor, it, now: replies.time_to_reply(session, actor),
+    "replies.conversion_by_channel": lambda session, actor, it, now: replies.conversion_by_channel(session, actor),
     "once.once": lambda session, actor, it, now: once.once(session, actor, it.key, {}, lambda: {"mine": True}),
     "once.was_used": lambda session, actor, it, now: once.was_used(session, actor, it.key),
 }

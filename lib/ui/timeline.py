@@ -16,10 +16,10 @@ from lib.ui.desk import Desk
 PAGE_SIZE = 20
 ICONS = {"created": "add_circle", "enriched": "auto_awesome", "assigned": "person", "status_changed": "flag",
          "edited": "edit", "contacted": "call_made", "responded": "call_received", "undone": "undo",
-         "contact_removed": "undo", "contact_restored": "redo"}
+         "contact_removed": "undo", "contact_restored": "redo", "attributed": "conversion_path"}
 # Columns that follow from a contact or an assignment, and are told by it.
 IMPLIED = {"assigned_at", "last_contacted_at", "last_contact_method", "contact_count", "last_response_at",
-           "response_count", "contact"}
+           "response_count", "contact", "converted_at"}
 
 
 def draw(desk: Desk, actor: Actor, events: list[Row], people: dict[str, str], now: datetime) -> None:

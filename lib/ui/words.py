@@ -87,6 +87,8 @@ def value_of(field: str, value: Any, people: dict[str, str]) -> str:
         return "empty"
     if field == "status":
         return STATUS.get(Status(value), value)
+    if field == "conversion_source":
+        return METHOD.get(value, value)
     if isinstance(value, list):
         return ", ".join(value)
     text = str(value)
