@@ -47,6 +47,19 @@ class Direction(enum.StrEnum):
     INBOUND = "inbound"
 
 
+class ContactOutcome(enum.StrEnum):
+    """What came of a contact. Those from REPLIED on mean that somebody answered."""
+
+    NO_ANSWER = "no_answer"
+    LEFT_MESSAGE = "left_message"
+    REPLIED = "replied"
+    INTERESTED = "interested"
+    NOT_NOW = "not_now"
+    NOT_INTERESTED = "not_interested"
+    MEETING_BOOKED = "meeting_booked"
+    WRONG_PERSON = "wrong_person"
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -145,6 +158,10 @@ class Lead(Base):
         Index("leads_follow_up_idx", "company_id", text("last_contacted_at DESC NULLS LAST"), text("id DESC"),
               "assigned_to_user_id", postgresql_where=text("status IN ('contacted', 'conversing')")),
         Index("leads_lead_company_id_idx", "lead_company_id"),
+        # A pasted LinkedIn address, however it is written; see lib/pasted.py.
+        Index("leads_linkedin_key_idx", "company_id",
+              text(r"lower(regexp_replace(linkedin_url, '^https?://([a-z]+\.)?linkedin\.com/|/*([?#].*)?$'::text, "
+                   "''::text, 'gi'::text))"), postgresql_where=text("linkedin_url IS NOT NULL")),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -191,8 +208,13 @@ class ContactAttempt(Base):
     __table_args__ = (
         CheckConstraint("method IN ('email', 'linkedin', 'call', 'other')", name="method"),
         CheckConstraint("direction IN ('outbound', 'inbound')", name="direction"),
+        CheckConstraint("outcome IN ('no_answer', 'left_message', 'replied', 'interested', 'not_now', "
+                        "'not_interested', 'meeting_booked', 'wrong_person')", name="outcome"),
+        CheckConstraint("status_choice IN ('leave', 'new', 'enriched', 'contacted', 'conversing', 'qualified', "
+                        "'converted', 'lost')", name="status_choice"),
         Index("contact_attempts_lead_id_idx", "lead_id", text("occurred_at DESC"), text("id DESC")),
         Index("contact_attempts_company_id_idx", "company_id", "occurred_at"),
+        Index("contact_attempts_user_id_idx", "company_id", "user_id", "occurred_at"),
         Index("contact_attempts_batch_id_idx", "batch_id"),
     )
 
@@ -206,6 +228,10 @@ class ContactAttempt(Base):
     subject: Mapped[str | None]
     notes: Mapped[str | None]
     successful: Mapped[bool] = mapped_column(server_default=text("false"))
+    outcome: Mapped[str | None]
+    # What the person who logged it chose for the lead's status: None for what follows from the contact, “leave” for
+    # the status it had, or a status of their own.
+    status_choice: Mapped[str | None]
     occurred_at: Mapped[datetime]
     created_at: Mapped[datetime] = _now()
 

@@ -1,0 +1,298 @@
+"""Contacts that were logged, corrected and taken back: counters, last contact and status follow.
+
+Everything here goes the same way. Under the lead's lock, the lead's contacts as they are and as they will be are each
+replayed over what was there before any history; where the lead holds what the first replay gives, it gets what the
+second one does. What only an outside writer can have put there stays.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, null, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from lib import contacts, history, leads
+from lib.auth import Actor, check_contact
+from lib.contacts import FIELDS
+from lib.errors import ChangedSince, Conflict, Invalid, NotFound
+from lib.fields import from_json, to_json
+from lib.history import Change, Outcome, Refusal
+from lib.models import ContactAttempt, LeadEvent, User
+from lib.outcomes import LEAVE, SUMMARIES, status_after
+
+LABELS = {"method": "The method", "direction": "The direction", "subject": "The subject", "notes": "The notes",
+          "outcome": "The outcome", "status_choice": "The choice of status", "occurred_at": "The time",
+          "user_id": "Who made it"}
+# Events whose status follows from contacts, and is not a choice of its own.
+ACTIONS = ("contacted", "responded", "contact_edited", "contact_removed", "contact_restored")
+
+_ATTEMPTS, _EVENTS, _USERS = ContactAttempt.__table__, LeadEvent.__table__, User.__table__
+Contact = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a lead's summary stands on.
+
+    ``logged`` are its contacts, oldest first; of those at the same moment the one that was logged last counts as
+    later. ``base`` is, by direction, the last time and method before any history. ``events`` bear on the status.
+    """
+
+    logged: list[Contact]
+    base: dict[str, tuple[datetime | None, str | None]]
+    events: Sequence[Any]
+
+
+def edit_contact(session: Session, actor: Actor, contact_id: uuid.UUID, seen: Mapping[str, Any],
+                 values: Mapping[str, Any], *, now: datetime | None = None) -> Outcome:
+    """Correct a contact: FIELDS to their new ``values``, each only if it still holds what the user has ``seen`` in it.
+
+    ``status_choice`` is as ``status`` of ``log_contact``. A value that is held already changes nothing. Raises
+    NotFound, NotAllowed unless the actor made the contact or leads the team, Invalid with the field named, and Conflict
+    when somebody changed a field to something else meanwhile; nothing is written then.
+    """
+    now = now or datetime.now(UTC)
+    if unknown := set(values) - set(LABELS):
+        raise Invalid.field(min(unknown), f"“{min(unknown)}” is not a field of a contact that can be changed.")
+    lead, contact = _locked(session, actor, contact_id)
+    wanted = contacts.clean_contact(values, now)
+    changed = {name: value for name, value in wanted.items() if value != contact[name]}
+    for name in changed:
+        if name in seen and seen[name] != contact[name]:
+            raise _conflict(session, contact, name, wanted[name])
+    if "user_id" in changed:
+        contacts.check_maker(session, actor, changed["user_id"])
+    after = {**contact, **changed}
+    if {"direction", "outcome"} & set(changed) and contacts.answered(after) != contact["successful"]:
+        changed["successful"] = after["successful"] = contacts.answered(after)
+    batch_id = uuid.uuid4()
+    if not changed:
+        return Outcome(batch_id, (), [lead.id])
+    past = _pasts(session, [lead.id])[lead.id]
+    change = _edited(session, lead, past, contact, changed)
+    history.record(session, actor, batch_id, "contact_edited", [change], now=now)
+    return Outcome(batch_id, [lead.id])
+
+
+def remove_contact(session: Session, actor: Actor, contact_id: uuid.UUID, *, now: datetime | None = None) -> Outcome:
+    """Remove a contact that should not have been logged; its event keeps what it said.
+
+    Raises NotFound, and NotAllowed unless the actor made the contact or leads the team.
+    """
+    lead, contact = _locked(session, actor, contact_id)
+    batch_id = uuid.uuid4()
+    changes = _removed(session, {lead.id: lead}, [contact])
+    history.record(session, actor, batch_id, "contact_removed", changes, now=now or datetime.now(UTC))
+    return Outcome(batch_id, [lead.id])
+
+
+# ---------------------------------------------------------------- undo
+
+
+def take_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uuid.UUID, undoes: uuid.UUID,
+              locked: Mapping[uuid.UUID, Any], refused: list[Refusal], *, now: datetime) -> list[uuid.UUID]:
+    """Undo the logging of contacts by the batch ``undoes``; the leads' ids. ``locked`` are the leads, by the caller.
+
+    A contact that has been removed since is among the refusals.
+    """
+    lead_ids = [event.lead_id for event in events if event.lead_id in locked]
+    found = session.execute(select(*_ATTEMPTS.c).where(
+        _ATTEMPTS.c.batch_id == undoes, _ATTEMPTS.c.lead_id.in_(lead_ids))).mappings().all()
+    changes = _removed(session, locked, found)
+    history.record(session, actor, batch_id, "contact_removed", changes, now=now, undoes=undoes)
+    done = [change.lead_id for change in changes]
+    _refuse(refused, (locked[lead_id] for lead_id in lead_ids if lead_id not in done),
+            "The contact has been removed since.")
+    return done
+
+
+def put_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uuid.UUID, undoes: uuid.UUID,
+             locked: Mapping[uuid.UUID, Any], *, now: datetime) -> list[uuid.UUID]:
+    """Log again the contacts that the batch ``undoes`` removed: from now on they count as logged now."""
+    logged = []
+    for event in events:
+        lead = locked.get(event.lead_id)
+        if lead is None:
+            continue
+        row = event.before["contact"]
+        contact = {name: from_json(name, row.get(name)) for name in ("id", "created_at", *FIELDS)}
+        if contact["status_choice"] and event.after.get("status") != lead.status:
+            # The choice was made about another status than the one that the lead has come to since.
+            contact["status_choice"] = LEAVE
+        logged.append((contacts.effect_of(lead, contact), contact))
+    contacts.insert_contacts(session, actor, batch_id, logged)
+    history.record(session, actor, batch_id, "contact_restored", [change for change, _ in logged], now=now,
+                   undoes=undoes)
+    return [change.lead_id for change, _ in logged]
+
+
+def edit_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uuid.UUID, undoes: uuid.UUID,
+              locked: Mapping[uuid.UUID, Any], refused: list[Refusal], *, now: datetime) -> list[uuid.UUID]:
+    """Undo edits of contacts, where they still say what the edit made them say; the leads' ids."""
+    changes = []
+    pasts = _pasts(session, [event.lead_id for event in events if event.lead_id in locked])
+    for event in events:
+        lead = locked.get(event.lead_id)
+        if lead is None:
+            continue
+        before, after = event.before["contact"], event.after["contact"]
+        past = pasts[lead.id]
+        contact = next((each for each in past.logged if str(each["id"]) == after["id"]), None)
+        if contact is None or any(to_json(contact[name]) != after[name] for name in after):
+            _refuse(refused, [lead], "The contact has been changed or removed since.")
+            continue
+        changes.append(_edited(session, lead, past, contact, {
+            name: from_json(name, value) for name, value in before.items() if name != "id"}))
+    history.record(session, actor, batch_id, "contact_edited", changes, now=now, undoes=undoes)
+    return [change.lead_id for change in changes]
+
+
+# ---------------------------------------------------------------- the lead follows
+
+
+def _locked(session: Session, actor: Actor, contact_id: uuid.UUID) -> tuple[Any, Contact]:
+    """The lead, locked, and then the contact as it is under that lock."""
+    found = contacts.find(session, actor, contact_id)
+    lead = leads.lock(session, actor, [found.lead_id], []).get(found.lead_id)
+    contact = session.execute(select(*_ATTEMPTS.c).where(_ATTEMPTS.c.id == contact_id)).mappings().one_or_none()
+    if lead is None or contact is None:
+        raise NotFound(contacts.NO_SUCH_CONTACT)
+    check_contact(actor, contact["user_id"], found.made_by)
+    return lead, contact
+
+
+def _edited(session: Session, lead: Any, past: Past, contact: Contact, changed: Mapping[str, Any]) -> Change:
+    """Write the contact's new values and what follows from them; the lead's change, with the contact's in it."""
+    logged = sorted(({**each, **changed} if each["id"] == contact["id"] else each for each in past.logged),
+                    key=_in_order)
+    columns = _followed(lead, past, logged)
+    session.execute(update(_ATTEMPTS).where(_ATTEMPTS.c.id == contact["id"]).values(
+        {name: null() if value is None else value for name, value in changed.items()}))
+    contacts.write_summaries(session, [(lead.id, columns)])
+    said = {"id": str(contact["id"])}
+    return Change(
+        lead.id,
+        {name: getattr(lead, name) for name in columns}
+        | {"contact": said | {name: to_json(contact[name]) for name in changed}},
+        columns | {"contact": said | {name: to_json(value) for name, value in changed.items()}})
+
+
+def _removed(session: Session, locked: Mapping[uuid.UUID, Any], removed: Sequence[Contact]) -> list[Change]:
+    """Delete contacts, at most one of a lead; the leads' changes, with what the contact said."""
+    pasts = _pasts(session, [contact["lead_id"] for contact in removed])
+    session.execute(delete(_ATTEMPTS).where(_ATTEMPTS.c.id.in_([contact["id"] for contact in removed])))
+    changes, columns_of = [], []
+    for contact in removed:
+        lead, past = locked[contact["lead_id"]], pasts[contact["lead_id"]]
+        columns = _followed(lead, past, [each for each in past.logged if each["id"] != contact["id"]])
+        columns_of.append((lead.id, columns))
+        said = {name: to_json(value) for name, value in contact.items()}
+        changes.append(Change(lead.id, {name: getattr(lead, name) for name in columns} | {"contact": said}, columns))
+    contacts.write_summaries(session, columns_of)
+    return changes
+
+
+def _followed(lead: Any, past: Past, logged: Sequence[Contact]) -> dict[str, Any]:
+    """The lead's columns that differ once its contacts are ``logged``, with the last contact's time and method as a
+    pair."""
+    columns: dict[str, Any] = {}
+    for direction, summary in SUMMARIES.items():
+        was, will = ([each for each in some if each["direction"] == direction] for some in (past.logged, logged))
+        if len(was) != len(will):
+            columns[summary.count] = max(getattr(lead, summary.count) + len(will) - len(was), 0)
+        held = getattr(lead, summary.at), getattr(lead, summary.method) if summary.method else None
+        base, gone = past.base[direction], [each for each in was if each not in will]
+        if not summary.method:
+            was, will = ([{**each, "method": None} for each in some] for some in (was, will))
+        if held == _latest(base, was) or held[0] in [each["occurred_at"] for each in gone]:
+            latest = _latest(base, will)
+        else:
+            latest = _latest(held, [each for each in will if each not in was])
+        if latest != held:
+            columns[summary.at] = latest[0]
+            if summary.method:
+                columns[summary.method] = latest[1]
+    if lead.status == _status_by(past.events, past.logged, lead.status):
+        status = _status_by(past.events, logged, lead.status)
+        if status != lead.status:
+            columns["status"] = status
+    return columns
+
+
+def _latest(base: tuple[datetime | None, str | None], logged: Sequence[Contact]) -> tuple[datetime | None, str | None]:
+    for contact in logged:
+        if base[0] is None or contact["occurred_at"] >= base[0]:
+            base = contact["occurred_at"], contact["method"]
+    return base
+
+
+def _status_by(events: Sequence[Any], logged: Sequence[Contact], unless_known: str) -> str:
+    """The status that a lead's events lead to, had only these contacts ever been logged, and logged as they are.
+
+    Contacts count as what they do to a status, not as the status that each happened to record: of two outbound ones
+    only the first records “contacted”, but the second keeps the lead there when the first is undone.
+    """
+    by_batch = {contact["batch_id"]: contact for contact in logged}
+    undone: set[uuid.UUID] = set()
+    for event in reversed(events):
+        if event.undoes_batch_id and event.batch_id not in undone:
+            undone.add(event.undoes_batch_id)
+    status = next((event.held for event in events if event.held), unless_known)
+    for event in events:
+        if event.batch_id in by_batch:
+            status = status_after(by_batch[event.batch_id], status)
+        elif event.given and not event.undoes_batch_id and event.batch_id not in undone \
+                and event.action not in ACTIONS:
+            status = event.given
+    return status
+
+
+def _pasts(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Past]:
+    pasts = {lead_id: Past([], {direction: (None, None) for direction in SUMMARIES}, []) for lead_id in lead_ids}
+    for row in session.execute(
+            select(*_ATTEMPTS.c, _EVENTS.c.id.label("event_id"))
+            .outerjoin(_EVENTS, and_(_EVENTS.c.lead_id == _ATTEMPTS.c.lead_id,
+                                     _EVENTS.c.batch_id == _ATTEMPTS.c.batch_id))
+            .where(_ATTEMPTS.c.lead_id.in_(lead_ids))).mappings():
+        pasts[row["lead_id"]].logged.append(row)
+    for direction, summary in SUMMARIES.items():
+        for row in session.execute(
+                select(_EVENTS.c.lead_id, _EVENTS.c.before)
+                .where(_EVENTS.c.lead_id.in_(lead_ids), _EVENTS.c.before.has_key(summary.at))
+                .ext(distinct_on(_EVENTS.c.lead_id)).order_by(_EVENTS.c.lead_id, _EVENTS.c.id)):
+            method = row.before.get(summary.method) if summary.method else None
+            pasts[row.lead_id].base[direction] = from_json(summary.at, row.before[summary.at]), method
+    for row in session.execute(
+            select(_EVENTS.c.lead_id, _EVENTS.c.batch_id, _EVENTS.c.undoes_batch_id, _EVENTS.c.action,
+                   _EVENTS.c.before["status"].astext.label("held"), _EVENTS.c.after["status"].astext.label("given"))
+            .where(_EVENTS.c.lead_id.in_(lead_ids)).order_by(_EVENTS.c.id)):
+        pasts[row.lead_id].events.append(row)
+    for past in pasts.values():
+        past.logged.sort(key=_in_order)
+    return pasts
+
+
+def _in_order(contact: Contact) -> tuple[datetime, int]:
+    return contact["occurred_at"], contact["event_id"] or 0
+
+
+def _conflict(session: Session, contact: Contact, name: str, yours: Any) -> Conflict:
+    change = session.execute(
+        select(_USERS.c.name, _EVENTS.c.at)
+        .outerjoin(_USERS, _USERS.c.id == _EVENTS.c.actor_id)
+        .where(_EVENTS.c.lead_id == contact["lead_id"], _EVENTS.c.action == "contact_edited",
+               _EVENTS.c.after["contact"]["id"].astext == str(contact["id"]),
+               _EVENTS.c.after["contact"].has_key(name))
+        .order_by(_EVENTS.c.id.desc()).limit(1)).one_or_none()
+    by, at = change or (None, None)
+    message = f"{LABELS[name]} was changed by {by or 'somebody else'} after you opened this contact. Open it again to " \
+              "see what it says now."
+    return Conflict(message, lead_id=contact["lead_id"], field=name, theirs=contact[name], yours=yours, by=by, at=at)
+
+
+def _refuse(refused: list[Refusal], some: Any, sentence: str) -> None:
+    refused.extend(Refusal(lead.id, leads.name_of(lead), ChangedSince(sentence)) for lead in some)
