@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, null, select, update
+from sqlalchemy import delete, null, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -100,8 +100,11 @@ def take_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
     A contact that has been removed since is among the refusals.
     """
     lead_ids = [event.lead_id for event in events if event.lead_id in locked]
+    # What was put back says which contact it was, as that may have kept the batch that it was logged by.
+    named = [event.after["contact"]["id"] for event in events if "contact" in event.after]
     found = session.execute(select(*_ATTEMPTS.c).where(
-        _ATTEMPTS.c.batch_id == undoes, _ATTEMPTS.c.lead_id.in_(lead_ids))).mappings().all()
+        _ATTEMPTS.c.id.in_(named) if named else _ATTEMPTS.c.batch_id == undoes,
+        _ATTEMPTS.c.lead_id.in_(lead_ids))).mappings().all()
     changes = _removed(session, locked, found)
     history.record(session, actor, batch_id, "contact_removed", changes, now=now, undoes=undoes)
     done = [change.lead_id for change in changes]
@@ -112,21 +115,29 @@ def take_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
 
 def put_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uuid.UUID, undoes: uuid.UUID,
              locked: Mapping[uuid.UUID, Any], *, now: datetime) -> list[uuid.UUID]:
-    """Log again the contacts that the batch ``undoes`` removed: from now on they count as logged now."""
+    """Log again the contacts that the batch ``undoes`` removed: from now on they count as logged now.
+
+    A contact stays in the batch that logged it, so that this can be undone, unless that is what had been undone.
+    """
+    events = [event for event in events if event.lead_id in locked]
+    undone = {(row.lead_id, row.undoes_batch_id) for row in session.execute(
+        select(_EVENTS.c.lead_id, _EVENTS.c.undoes_batch_id)
+        .where(_EVENTS.c.lead_id.in_([event.lead_id for event in events]),
+               _EVENTS.c.undoes_batch_id.in_([uuid.UUID(event.before["contact"]["batch_id"]) for event in events])))}
     logged = []
     for event in events:
-        lead = locked.get(event.lead_id)
-        if lead is None:
-            continue
-        row = event.before["contact"]
-        contact = {name: from_json(name, row.get(name)) for name in ("id", "created_at", *FIELDS)}
+        lead, row = locked[event.lead_id], event.before["contact"]
+        contact = {name: from_json(name, row.get(name)) for name in ("id", "batch_id", "created_at", *FIELDS)}
+        if (lead.id, contact["batch_id"]) in undone:
+            contact["batch_id"] = batch_id
         if contact["status_choice"] and event.after.get("status") != lead.status:
             # The choice was made about another status than the one that the lead has come to since.
             contact["status_choice"] = LEAVE
         logged.append((contacts.effect_of(lead, contact), contact))
     contacts.insert_contacts(session, actor, batch_id, logged)
-    history.record(session, actor, batch_id, "contact_restored", [change for change, _ in logged], now=now,
-                   undoes=undoes)
+    history.record(session, actor, batch_id, "contact_restored", [
+        Change(change.lead_id, change.before, change.after | {"contact": {"id": str(contact["id"])}})
+        for change, contact in logged], now=now, undoes=undoes)
     return [change.lead_id for change, _ in logged]
 
 
@@ -236,15 +247,15 @@ def _status_by(events: Sequence[Any], logged: Sequence[Contact], unless_known: s
     Contacts count as what they do to a status, not as the status that each happened to record: of two outbound ones
     only the first records “contacted”, but the second keeps the lead there when the first is undone.
     """
-    by_batch = {contact["batch_id"]: contact for contact in logged}
+    by_event = {contact["event_id"]: contact for contact in logged}
     undone: set[uuid.UUID] = set()
     for event in reversed(events):
         if event.undoes_batch_id and event.batch_id not in undone:
             undone.add(event.undoes_batch_id)
     status = next((event.held for event in events if event.held), unless_known)
     for event in events:
-        if event.batch_id in by_batch:
-            status = status_after(by_batch[event.batch_id], status)
+        if event.id in by_event:
+            status = status_after(by_event[event.id], status)
         elif event.given and not event.undoes_batch_id and event.batch_id not in undone \
                 and event.action not in ACTIONS:
             status = event.given
@@ -253,12 +264,6 @@ def _status_by(events: Sequence[Any], logged: Sequence[Contact], unless_known: s
 
 def _pasts(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Past]:
     pasts = {lead_id: Past([], {direction: (None, None) for direction in SUMMARIES}, []) for lead_id in lead_ids}
-    for row in session.execute(
-            select(*_ATTEMPTS.c, _EVENTS.c.id.label("event_id"))
-            .outerjoin(_EVENTS, and_(_EVENTS.c.lead_id == _ATTEMPTS.c.lead_id,
-                                     _EVENTS.c.batch_id == _ATTEMPTS.c.batch_id))
-            .where(_ATTEMPTS.c.lead_id.in_(lead_ids))).mappings():
-        pasts[row["lead_id"]].logged.append(row)
     for direction, summary in SUMMARIES.items():
         for row in session.execute(
                 select(_EVENTS.c.lead_id, _EVENTS.c.before)
@@ -266,11 +271,21 @@ def _pasts(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, P
                 .ext(distinct_on(_EVENTS.c.lead_id)).order_by(_EVENTS.c.lead_id, _EVENTS.c.id)):
             method = row.before.get(summary.method) if summary.method else None
             pasts[row.lead_id].base[direction] = from_json(summary.at, row.before[summary.at]), method
+    # The event that a contact counts from: its logging, or else the last time that it was put back.
+    from_batch: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
+    put_back_by: dict[str, int] = {}
     for row in session.execute(
-            select(_EVENTS.c.lead_id, _EVENTS.c.batch_id, _EVENTS.c.undoes_batch_id, _EVENTS.c.action,
-                   _EVENTS.c.before["status"].astext.label("held"), _EVENTS.c.after["status"].astext.label("given"))
+            select(_EVENTS.c.id, _EVENTS.c.lead_id, _EVENTS.c.batch_id, _EVENTS.c.undoes_batch_id, _EVENTS.c.action,
+                   _EVENTS.c.before["status"].astext.label("held"), _EVENTS.c.after["status"].astext.label("given"),
+                   _EVENTS.c.after["contact"]["id"].astext.label("contact_id"))
             .where(_EVENTS.c.lead_id.in_(lead_ids)).order_by(_EVENTS.c.id)):
         pasts[row.lead_id].events.append(row)
+        if row.action == "contact_restored" and row.contact_id:
+            put_back_by[row.contact_id] = row.id
+        from_batch[row.lead_id, row.batch_id] = row.id
+    for row in session.execute(select(*_ATTEMPTS.c).where(_ATTEMPTS.c.lead_id.in_(lead_ids))).mappings():
+        event_id = put_back_by.get(str(row["id"])) or from_batch.get((row["lead_id"], row["batch_id"]))
+        pasts[row["lead_id"]].logged.append({**row, "event_id": event_id})
     for past in pasts.values():
         past.logged.sort(key=_in_order)
     return pasts

@@ -155,7 +155,7 @@ def insert_contacts(session: Session, actor: Actor, batch_id: uuid.UUID,
     if not logged:
         return
     session.execute(insert(_ATTEMPTS), [
-        {"company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, **contact}
+        {"company_id": actor.company_id, "batch_id": batch_id, **contact, "lead_id": change.lead_id}
         for change, contact in logged])
     write_summaries(session, ((change.lead_id, change.after) for change, _ in logged))
 

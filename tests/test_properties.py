@@ -5,14 +5,13 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import and_, select
 
 from lib import contact_changes, contacts, leads, undo
 from lib.errors import LeadDeskError
 from lib.fields import to_json
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
-from lib.models import ContactAttempt, ContactOutcome, LeadEvent, Method, Status
+from lib.models import ContactOutcome, Method, Status
 from lib.outcomes import LEAVE
 from lib.views import OPEN, VIEWS, follow_ups_before
 from tests.factories import attempts, events, forgotten, row
@@ -157,12 +156,15 @@ def state(session, lead_id):
 
 
 def the_summary_is_that_of_the_contacts(session, lead_id):
-    # Of contacts at the same moment, the one that was logged last is the latest.
-    found = session.execute(
-        select(*ContactAttempt.__table__.columns)
-        .join(LeadEvent, and_(LeadEvent.lead_id == ContactAttempt.lead_id,
-                              LeadEvent.batch_id == ContactAttempt.batch_id))
-        .where(ContactAttempt.lead_id == lead_id).order_by(ContactAttempt.occurred_at, LeadEvent.id)).all()
+    # Of contacts at the same moment, the one that was logged, or put back, last is the latest.
+    counts_from = {}
+    for event in events(session, lead_id):
+        if event.action in ("contacted", "responded", "contact_restored"):
+            counts_from[event.batch_id] = event.id
+        if event.action == "contact_restored":
+            counts_from[event.after["contact"]["id"]] = event.id
+    found = sorted(attempts(session, lead_id), key=lambda each: (
+        each.occurred_at, counts_from.get(str(each.id), counts_from[each.batch_id])))
     sent = [each for each in found if each.direction == "outbound"]
     received = [each for each in found if each.direction == "inbound"]
     lead = row(session, lead_id)
