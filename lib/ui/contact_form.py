@@ -5,15 +5,17 @@ with everything typed in it when the server was restarted, and its key makes a r
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
 from lib import contacts, db, leads, neighbours, once
+from lib.auth import Actor
 from lib.models import Direction, Method
 from lib.ui import contact_fields, identity, words
 from lib.ui import desk as desks
@@ -60,7 +62,7 @@ def draw_if_asked(desk: Desk) -> None:
     opened = desk.lists.get(form)
     if opened is None:
         actor, _ = identity.current()
-        wanted = _ids(st.query_params["log"])
+        wanted = ids_of(st.query_params["log"])
         with db.transaction() as session:
             used = once.was_used(session, actor, form)
             rows = leads.rows(session, actor, wanted)
@@ -105,17 +107,18 @@ def _dialog(desk: Desk, user_id: uuid.UUID, form: str, opened: Opened) -> None:
 
 
 def _on_save(desk: Desk, user_id: uuid.UUID, form: str, names: dict[uuid.UUID, str]) -> None:
-    save(desk, user_id, form, list(names), contact_fields.typed(form), names=names)
+    save(desk, user_id, form, lambda session, actor: list(names), contact_fields.typed(form), names=names)
 
 
-def save(desk: Desk, user_id: uuid.UUID, form: str, lead_ids: Sequence[uuid.UUID], typed: dict[str, Any], *,
-         names: Mapping[uuid.UUID, str], made_by: uuid.UUID | None = None) -> None:
-    """Log what was ``typed`` (of ``contact_fields``) with these leads, once for this form."""
+def save(desk: Desk, user_id: uuid.UUID, form: str, chosen: Callable[[Session, Actor], Sequence[uuid.UUID]],
+         typed: Mapping[str, Any], *, names: Mapping[uuid.UUID, str], made_by: uuid.UUID | None = None) -> None:
+    """Log what was ``typed`` (of ``contact_fields``) with the leads that are ``chosen``, once for this form."""
     typed = dict(typed)
     status = typed.pop("status_choice")
 
     def work(session, actor):
-        return contacts.log_contact(session, actor, lead_ids, status=status, made_by=made_by, key=form, **typed)
+        return contacts.log_contact(session, actor, chosen(session, actor), status=status, made_by=made_by, key=form,
+                                    **typed)
 
     def said(outcome) -> str:
         who = words.listed([names[lead_id] for lead_id in outcome.done if lead_id in names])
@@ -130,7 +133,7 @@ def _leave() -> None:
             del st.query_params[name]
 
 
-def _ids(text: str) -> list[uuid.UUID]:
+def ids_of(text: str) -> list[uuid.UUID]:
     found = []
     for part in text.split(",")[:leads.PAGE_LIMIT]:
         try:
