@@ -39,12 +39,14 @@ class Past:
     """What a lead's summary stands on.
 
     ``logged`` are its contacts, oldest first; of those at the same moment the one that was logged last counts as
-    later. ``base`` is, by direction, the last time and method before any history. ``events`` bear on the status.
+    later. ``base`` is, by direction, the last time and method before any history. ``events`` bear on the status;
+    ``events_of`` has, by batch, the number of the event that a contact of that batch counts from.
     """
 
     logged: list[Contact]
     base: dict[str, tuple[datetime | None, str | None]]
-    events: Sequence[Any]
+    events: list[Any]
+    events_of: dict[uuid.UUID, int]
 
 
 def edit_contact(session: Session, actor: Actor, contact_id: uuid.UUID, seen: Mapping[str, Any],
@@ -115,30 +117,38 @@ def take_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
 
 def put_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uuid.UUID, undoes: uuid.UUID,
              locked: Mapping[uuid.UUID, Any], *, now: datetime) -> list[uuid.UUID]:
-    """Log again the contacts that the batch ``undoes`` removed: from now on they count as logged now.
+    """Log again the contacts that the batch ``undoes`` removed; the leads' ids.
 
-    A contact stays in the batch that logged it, so that this can be undone, unless that is what had been undone.
+    A contact that was removed comes back to its place, into the batch that logged it. Where it is the logging that had
+    been undone, that batch is spent, and the contact counts as logged now.
     """
     events = [event for event in events if event.lead_id in locked]
-    undone = {(row.lead_id, row.undoes_batch_id) for row in session.execute(
+    lead_ids = [event.lead_id for event in events]
+    spent = {(row.lead_id, row.undoes_batch_id) for row in session.execute(
         select(_EVENTS.c.lead_id, _EVENTS.c.undoes_batch_id)
-        .where(_EVENTS.c.lead_id.in_([event.lead_id for event in events]),
-               _EVENTS.c.undoes_batch_id.in_([uuid.UUID(event.before["contact"]["batch_id"]) for event in events])))}
+        .where(_EVENTS.c.lead_id.in_(lead_ids), _EVENTS.c.undoes_batch_id.in_(
+            [uuid.UUID(event.before["contact"]["batch_id"]) for event in events])))}
+    pasts = _pasts(session, lead_ids)
     logged = []
     for event in events:
         lead, row = locked[event.lead_id], event.before["contact"]
         contact = {name: from_json(name, row.get(name)) for name in ("id", "batch_id", "created_at", *FIELDS)}
-        if (lead.id, contact["batch_id"]) in undone:
+        if (lead.id, contact["batch_id"]) in spent:
             contact["batch_id"] = batch_id
-        if contact["status_choice"] and event.after.get("status") != lead.status:
-            # The choice was made about another status than the one that the lead has come to since.
-            contact["status_choice"] = LEAVE
-        logged.append((contacts.effect_of(lead, contact), contact))
+            if contact["status_choice"] and event.after.get("status") != lead.status:
+                # The choice was made about another status than the one that the lead has come to since.
+                contact["status_choice"] = LEAVE
+            logged.append((contacts.effect_of(lead, contact), contact))
+            continue
+        past = pasts[lead.id]
+        placed = {**contact, "event_id": past.events_of.get(contact["batch_id"])}
+        after = _followed(lead, past, sorted([*past.logged, placed], key=_in_order))
+        logged.append((Change(lead.id, {name: getattr(lead, name) for name in after}, after), contact))
     contacts.insert_contacts(session, actor, batch_id, logged)
     history.record(session, actor, batch_id, "contact_restored", [
         Change(change.lead_id, change.before, change.after | {"contact": {"id": str(contact["id"])}})
         for change, contact in logged], now=now, undoes=undoes)
-    return [change.lead_id for change, _ in logged]
+    return lead_ids
 
 
 def edit_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uuid.UUID, undoes: uuid.UUID,
@@ -263,7 +273,7 @@ def _status_by(events: Sequence[Any], logged: Sequence[Contact], unless_known: s
 
 
 def _pasts(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Past]:
-    pasts = {lead_id: Past([], {direction: (None, None) for direction in SUMMARIES}, []) for lead_id in lead_ids}
+    pasts = {lead_id: Past([], {direction: (None, None) for direction in SUMMARIES}, [], {}) for lead_id in lead_ids}
     for direction, summary in SUMMARIES.items():
         for row in session.execute(
                 select(_EVENTS.c.lead_id, _EVENTS.c.before)
@@ -271,21 +281,15 @@ def _pasts(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, P
                 .ext(distinct_on(_EVENTS.c.lead_id)).order_by(_EVENTS.c.lead_id, _EVENTS.c.id)):
             method = row.before.get(summary.method) if summary.method else None
             pasts[row.lead_id].base[direction] = from_json(summary.at, row.before[summary.at]), method
-    # The event that a contact counts from: its logging, or else the last time that it was put back.
-    from_batch: dict[tuple[uuid.UUID, uuid.UUID], int] = {}
-    put_back_by: dict[str, int] = {}
     for row in session.execute(
             select(_EVENTS.c.id, _EVENTS.c.lead_id, _EVENTS.c.batch_id, _EVENTS.c.undoes_batch_id, _EVENTS.c.action,
-                   _EVENTS.c.before["status"].astext.label("held"), _EVENTS.c.after["status"].astext.label("given"),
-                   _EVENTS.c.after["contact"]["id"].astext.label("contact_id"))
+                   _EVENTS.c.before["status"].astext.label("held"), _EVENTS.c.after["status"].astext.label("given"))
             .where(_EVENTS.c.lead_id.in_(lead_ids)).order_by(_EVENTS.c.id)):
         pasts[row.lead_id].events.append(row)
-        if row.action == "contact_restored" and row.contact_id:
-            put_back_by[row.contact_id] = row.id
-        from_batch[row.lead_id, row.batch_id] = row.id
+        pasts[row.lead_id].events_of[row.batch_id] = row.id
     for row in session.execute(select(*_ATTEMPTS.c).where(_ATTEMPTS.c.lead_id.in_(lead_ids))).mappings():
-        event_id = put_back_by.get(str(row["id"])) or from_batch.get((row["lead_id"], row["batch_id"]))
-        pasts[row["lead_id"]].logged.append({**row, "event_id": event_id})
+        past = pasts[row["lead_id"]]
+        past.logged.append({**row, "event_id": past.events_of.get(row["batch_id"])})
     for past in pasts.values():
         past.logged.sort(key=_in_order)
     return pasts
@@ -304,8 +308,9 @@ def _conflict(session: Session, contact: Contact, name: str, yours: Any) -> Conf
                _EVENTS.c.after["contact"].has_key(name))
         .order_by(_EVENTS.c.id.desc()).limit(1)).one_or_none()
     by, at = change or (None, None)
-    message = f"{LABELS[name]} was changed by {by or 'somebody else'} after you opened this contact. Open it again to " \
-              "see what it says now."
+    verb = "were" if name == "notes" else "was"
+    message = (f"{LABELS[name]} {verb} changed by {by or 'somebody else'} after you opened this contact. Open it again "
+               "to see what it says now.")
     return Conflict(message, lead_id=contact["lead_id"], field=name, theirs=contact[name], yours=yours, by=by, at=at)
 
 

@@ -156,15 +156,9 @@ def state(session, lead_id):
 
 
 def the_summary_is_that_of_the_contacts(session, lead_id):
-    # Of contacts at the same moment, the one that was logged, or put back, last is the latest.
-    counts_from = {}
-    for event in events(session, lead_id):
-        if event.action in ("contacted", "responded", "contact_restored"):
-            counts_from[event.batch_id] = event.id
-        if event.action == "contact_restored":
-            counts_from[event.after["contact"]["id"]] = event.id
-    found = sorted(attempts(session, lead_id), key=lambda each: (
-        each.occurred_at, counts_from.get(str(each.id), counts_from[each.batch_id])))
+    # Of contacts at the same moment, the one that was logged last is the latest.
+    logged_by = {event.batch_id: event.id for event in events(session, lead_id)}
+    found = sorted(attempts(session, lead_id), key=lambda each: (each.occurred_at, logged_by[each.batch_id]))
     sent = [each for each in found if each.direction == "outbound"]
     received = [each for each in found if each.direction == "inbound"]
     lead = row(session, lead_id)

@@ -137,7 +137,13 @@ def _show(chosen: Chosen) -> None:
         if lines:
             verb = "is" if len(lines) == 1 else "are"
             st.warning(f"{words.counted(len(lines), 'line')} {verb} {problem} and left out: "
-                       + words.plain(words.listed([line[:80] for line in lines], most=10)), icon=":material/search_off:")
+                       + _unlinked(words.plain(words.listed([line[:80] for line in lines], most=10))),
+                       icon=":material/search_off:")
+
+
+def _unlinked(markdown: str) -> str:
+    """Addresses that Markdown would make links of on its own, kept as text by an invisible joiner."""
+    return markdown.replace("@", "@\u2060").replace("www", "w\u2060ww")
 
 
 def _on_save(desk: Desk, user_id: uuid.UUID, form: str, names: dict[uuid.UUID, str]) -> None:
