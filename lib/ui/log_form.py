@@ -49,7 +49,10 @@ class Chosen:
 def begin_if_needed(desk: Desk, actor: Actor) -> None:
     """Give the page a form that has not been saved. Saved before the server went away, it begins anew."""
     form = st.query_params.get("form")
-    if form is None or form in desk.saved_forms:
+    if form is None:
+        # Nothing to forget: a link may have come with leads.
+        st.query_params["form"] = once.new_key()
+    elif form in desk.saved_forms:
         _begin()
     elif form not in desk.lists:
         with db.transaction() as session:
