@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lib import contacts, once
+from lib import contact_changes, contacts, once, undo
 from lib.config import ROOT
+from lib.models import Direction
 from tests.factories import attempts, make_firm, make_lead, row
 
 
@@ -115,7 +116,7 @@ def test_a_colleagues_touch_is_told_before_saving(session, cast, open_as):
     app = open_as(cast.tess, leads=str(ada))
 
     assert "**Bob Brown** reached out to Grace X of Engines by phone 3 days ago." in shown(app)
-    keyed(app, "button_group", "direction:").set_value(["inbound"]).run()
+    keyed(app, "button_group", "direction:").set_value(Direction.INBOUND).run()
     assert "reached out to Grace" not in shown(app)
 
 
@@ -205,6 +206,25 @@ def test_another_companys_contact_cannot_be_opened(session, cast, open_as):
     app = open_as(cast.olga, edit=str(attempts(session, lead_id)[0].id), seen="x", edit_form="y")
 
     assert "There is no such contact" in shown(app).replace("\\", "") and "Secret" not in shown(app)
+
+
+def test_the_leads_history_tells_of_corrections_and_removals(session, cast, now, open_as):
+    lead_id = make_lead(session, cast.alice)
+    contacts.log_contact(session, cast.alice, [lead_id], method="call", now=now)
+    contact = attempts(session, lead_id)[0].id
+    contact_changes.edit_contact(session, cast.alice, contact, {}, {"outcome": "interested"}, now=now)
+    removed = contact_changes.remove_contact(session, cast.alice, contact, now=now)
+    undo.undo(session, cast.alice, removed.batch_id, now=now)
+
+    app = open_as(cast.alice)
+    app.switch_page(str(ROOT / "pages" / "lead.py"))
+    app.query_params["id"] = str(lead_id)
+    app.run()
+
+    assert not app.exception
+    told = shown(app)
+    assert "Contact corrected · Status Contacted → **Conversing**" in told
+    assert "Contact taken back" in told and "Contact put back" in told and "Call from us" in told
 
 
 def test_only_those_who_lead_have_the_page_in_their_menu(session, cast):
