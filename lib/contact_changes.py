@@ -7,46 +7,27 @@ second one does. What only an outside writer can have put there stays.
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, null, select, update
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from lib import contacts, history, leads
 from lib.auth import Actor, check_contact
+from lib.contact_summary import Contact, Past, followed, in_order, pasts
 from lib.contacts import FIELDS
 from lib.errors import ChangedSince, Conflict, Invalid, NotFound
 from lib.fields import from_json, to_json
 from lib.history import Change, Outcome, Refusal
 from lib.models import ContactAttempt, LeadEvent, User
-from lib.outcomes import LEAVE, SUMMARIES, status_after
+from lib.outcomes import LEAVE
 
 LABELS = {"method": "The method", "direction": "The direction", "subject": "The subject", "notes": "The notes",
           "outcome": "The outcome", "status_choice": "The choice of status", "occurred_at": "The time",
           "user_id": "Who made it"}
-# Events whose status follows from contacts, and is not a choice of its own.
-ACTIONS = ("contacted", "responded", "contact_edited", "contact_removed", "contact_restored")
 
 _ATTEMPTS, _EVENTS, _USERS = ContactAttempt.__table__, LeadEvent.__table__, User.__table__
-Contact = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What a lead's summary stands on.
-
-    ``logged`` are its contacts, oldest first; of those at the same moment the one that was logged last counts as
-    later. ``base`` is, by direction, the last time and method before any history. ``events`` bear on the status;
-    ``events_of`` has, by batch, the number of the event that a contact of that batch counts from.
-    """
-
-    logged: list[Contact]
-    base: dict[str, tuple[datetime | None, str | None]]
-    events: list[Any]
-    events_of: dict[uuid.UUID, int]
 
 
 def edit_contact(session: Session, actor: Actor, contact_id: uuid.UUID, seen: Mapping[str, Any],
@@ -74,7 +55,7 @@ def edit_contact(session: Session, actor: Actor, contact_id: uuid.UUID, seen: Ma
     batch_id = uuid.uuid4()
     if not changed:
         return Outcome(batch_id, (), [lead.id])
-    past = _pasts(session, [lead.id])[lead.id]
+    past = pasts(session, [lead.id])[lead.id]
     change = _edited(session, lead, past, contact, changed)
     history.record(session, actor, batch_id, "contact_edited", [change], now=now)
     return Outcome(batch_id, [lead.id])
@@ -110,7 +91,8 @@ def take_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
     changes = _removed(session, locked, found)
     history.record(session, actor, batch_id, "contact_removed", changes, now=now, undoes=undoes)
     done = [change.lead_id for change in changes]
-    _refuse(refused, (locked[lead_id] for lead_id in lead_ids if lead_id not in done),
+    left = set(lead_ids) - set(done)
+    _refuse(refused, (locked[lead_id] for lead_id in lead_ids if lead_id in left),
             "The contact has been removed since.")
     return done
 
@@ -124,11 +106,11 @@ def put_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uu
     """
     events = [event for event in events if event.lead_id in locked]
     lead_ids = [event.lead_id for event in events]
+    batch_of = {event.lead_id: uuid.UUID(event.before["contact"]["batch_id"]) for event in events}
     spent = {(row.lead_id, row.undoes_batch_id) for row in session.execute(
         select(_EVENTS.c.lead_id, _EVENTS.c.undoes_batch_id)
-        .where(_EVENTS.c.lead_id.in_(lead_ids), _EVENTS.c.undoes_batch_id.in_(
-            [uuid.UUID(event.before["contact"]["batch_id"]) for event in events])))}
-    pasts = _pasts(session, lead_ids)
+        .where(_EVENTS.c.lead_id.in_(lead_ids), _EVENTS.c.undoes_batch_id.in_(set(batch_of.values()))))}
+    past_of = pasts(session, [each for each in lead_ids if (each, batch_of[each]) not in spent])
     logged = []
     for event in events:
         lead, row = locked[event.lead_id], event.before["contact"]
@@ -140,9 +122,9 @@ def put_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uu
                 contact["status_choice"] = LEAVE
             logged.append((contacts.effect_of(lead, contact), contact))
             continue
-        past = pasts[lead.id]
+        past = past_of[lead.id]
         placed = {**contact, "event_id": past.events_of.get(contact["batch_id"])}
-        after = _followed(lead, past, sorted([*past.logged, placed], key=_in_order))
+        after = followed(lead, past, sorted([*past.logged, placed], key=in_order))
         logged.append((Change(lead.id, {name: getattr(lead, name) for name in after}, after), contact))
     contacts.insert_contacts(session, actor, batch_id, logged)
     history.record(session, actor, batch_id, "contact_restored", [
@@ -155,13 +137,13 @@ def edit_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
               locked: Mapping[uuid.UUID, Any], refused: list[Refusal], *, now: datetime) -> list[uuid.UUID]:
     """Undo edits of contacts, where they still say what the edit made them say; the leads' ids."""
     changes = []
-    pasts = _pasts(session, [event.lead_id for event in events if event.lead_id in locked])
+    past_of = pasts(session, [event.lead_id for event in events if event.lead_id in locked])
     for event in events:
         lead = locked.get(event.lead_id)
         if lead is None:
             continue
         before, after = event.before["contact"], event.after["contact"]
-        past = pasts[lead.id]
+        past = past_of[lead.id]
         contact = next((each for each in past.logged if str(each["id"]) == after["id"]), None)
         if contact is None or any(to_json(contact[name]) != after[name] for name in after):
             _refuse(refused, [lead], "The contact has been changed or removed since.")
@@ -189,8 +171,8 @@ def _locked(session: Session, actor: Actor, contact_id: uuid.UUID) -> tuple[Any,
 def _edited(session: Session, lead: Any, past: Past, contact: Contact, changed: Mapping[str, Any]) -> Change:
     """Write the contact's new values and what follows from them; the lead's change, with the contact's in it."""
     logged = sorted(({**each, **changed} if each["id"] == contact["id"] else each for each in past.logged),
-                    key=_in_order)
-    columns = _followed(lead, past, logged)
+                    key=in_order)
+    columns = followed(lead, past, logged)
     session.execute(update(_ATTEMPTS).where(_ATTEMPTS.c.id == contact["id"]).values(
         {name: null() if value is None else value for name, value in changed.items()}))
     contacts.write_summaries(session, [(lead.id, columns)])
@@ -204,99 +186,17 @@ def _edited(session: Session, lead: Any, past: Past, contact: Contact, changed: 
 
 def _removed(session: Session, locked: Mapping[uuid.UUID, Any], removed: Sequence[Contact]) -> list[Change]:
     """Delete contacts, at most one of a lead; the leads' changes, with what the contact said."""
-    pasts = _pasts(session, [contact["lead_id"] for contact in removed])
+    past_of = pasts(session, [contact["lead_id"] for contact in removed])
     session.execute(delete(_ATTEMPTS).where(_ATTEMPTS.c.id.in_([contact["id"] for contact in removed])))
     changes, columns_of = [], []
     for contact in removed:
-        lead, past = locked[contact["lead_id"]], pasts[contact["lead_id"]]
-        columns = _followed(lead, past, [each for each in past.logged if each["id"] != contact["id"]])
+        lead, past = locked[contact["lead_id"]], past_of[contact["lead_id"]]
+        columns = followed(lead, past, [each for each in past.logged if each["id"] != contact["id"]])
         columns_of.append((lead.id, columns))
         said = {name: to_json(value) for name, value in contact.items()}
         changes.append(Change(lead.id, {name: getattr(lead, name) for name in columns} | {"contact": said}, columns))
     contacts.write_summaries(session, columns_of)
     return changes
-
-
-def _followed(lead: Any, past: Past, logged: Sequence[Contact]) -> dict[str, Any]:
-    """The lead's columns that differ once its contacts are ``logged``, with the last contact's time and method as a
-    pair."""
-    columns: dict[str, Any] = {}
-    for direction, summary in SUMMARIES.items():
-        was, will = ([each for each in some if each["direction"] == direction] for some in (past.logged, logged))
-        if len(was) != len(will):
-            columns[summary.count] = max(getattr(lead, summary.count) + len(will) - len(was), 0)
-        held = getattr(lead, summary.at), getattr(lead, summary.method) if summary.method else None
-        base, gone = past.base[direction], [each for each in was if each not in will]
-        if not summary.method:
-            was, will = ([{**each, "method": None} for each in some] for some in (was, will))
-        if held == _latest(base, was) or held[0] in [each["occurred_at"] for each in gone]:
-            latest = _latest(base, will)
-        else:
-            latest = _latest(held, [each for each in will if each not in was])
-        if latest != held:
-            columns[summary.at] = latest[0]
-            if summary.method:
-                columns[summary.method] = latest[1]
-    if lead.status == _status_by(past.events, past.logged, lead.status):
-        status = _status_by(past.events, logged, lead.status)
-        if status != lead.status:
-            columns["status"] = status
-    return columns
-
-
-def _latest(base: tuple[datetime | None, str | None], logged: Sequence[Contact]) -> tuple[datetime | None, str | None]:
-    for contact in logged:
-        if base[0] is None or contact["occurred_at"] >= base[0]:
-            base = contact["occurred_at"], contact["method"]
-    return base
-
-
-def _status_by(events: Sequence[Any], logged: Sequence[Contact], unless_known: str) -> str:
-    """The status that a lead's events lead to, had only these contacts ever been logged, and logged as they are.
-
-    Contacts count as what they do to a status, not as the status that each happened to record: of two outbound ones
-    only the first records “contacted”, but the second keeps the lead there when the first is undone.
-    """
-    by_event = {contact["event_id"]: contact for contact in logged}
-    undone: set[uuid.UUID] = set()
-    for event in reversed(events):
-        if event.undoes_batch_id and event.batch_id not in undone:
-            undone.add(event.undoes_batch_id)
-    status = next((event.held for event in events if event.held), unless_known)
-    for event in events:
-        if event.id in by_event:
-            status = status_after(by_event[event.id], status)
-        elif event.given and not event.undoes_batch_id and event.batch_id not in undone \
-                and event.action not in ACTIONS:
-            status = event.given
-    return status
-
-
-def _pasts(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Past]:
-    pasts = {lead_id: Past([], {direction: (None, None) for direction in SUMMARIES}, [], {}) for lead_id in lead_ids}
-    for direction, summary in SUMMARIES.items():
-        for row in session.execute(
-                select(_EVENTS.c.lead_id, _EVENTS.c.before)
-                .where(_EVENTS.c.lead_id.in_(lead_ids), _EVENTS.c.before.has_key(summary.at))
-                .ext(distinct_on(_EVENTS.c.lead_id)).order_by(_EVENTS.c.lead_id, _EVENTS.c.id)):
-            method = row.before.get(summary.method) if summary.method else None
-            pasts[row.lead_id].base[direction] = from_json(summary.at, row.before[summary.at]), method
-    for row in session.execute(
-            select(_EVENTS.c.id, _EVENTS.c.lead_id, _EVENTS.c.batch_id, _EVENTS.c.undoes_batch_id, _EVENTS.c.action,
-                   _EVENTS.c.before["status"].astext.label("held"), _EVENTS.c.after["status"].astext.label("given"))
-            .where(_EVENTS.c.lead_id.in_(lead_ids)).order_by(_EVENTS.c.id)):
-        pasts[row.lead_id].events.append(row)
-        pasts[row.lead_id].events_of[row.batch_id] = row.id
-    for row in session.execute(select(*_ATTEMPTS.c).where(_ATTEMPTS.c.lead_id.in_(lead_ids))).mappings():
-        past = pasts[row["lead_id"]]
-        past.logged.append({**row, "event_id": past.events_of.get(row["batch_id"])})
-    for past in pasts.values():
-        past.logged.sort(key=_in_order)
-    return pasts
-
-
-def _in_order(contact: Contact) -> tuple[datetime, int]:
-    return contact["occurred_at"], contact["event_id"] or 0
 
 
 def _conflict(session: Session, contact: Contact, name: str, yours: Any) -> Conflict:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import contact_changes, contacts, history, leads, neighbours, once, pasted, undo, users
+from lib import contact_changes, contact_summary, contacts, history, leads, neighbours, once, pasted, undo, users
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -22,7 +22,7 @@ from lib.leads import ANYTHING, Edit
 from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, User
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, contacts, contact_changes, pasted, neighbours, history, undo, once)
+MODULES = (users, leads, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once)
 
 
 @dataclass(frozen=True)
@@ -235,6 +235,7 @@ def test_every_function_that_takes_an_actor_is_in_the_table():
         "users.demo_identities",  # the demo lets a visitor become anybody
         "leads.write",            # writes what its callers have locked
         "contacts.write_summaries",
+        "contact_summary.pasts",  # reads of what its callers have locked
         "once.forget_old",        # housekeeping
     }
 
