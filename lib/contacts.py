@@ -74,8 +74,8 @@ def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *
 
 
 def recent(session: Session, actor: Actor, *, made_by: Sequence[uuid.UUID] = (), methods: Sequence[str] = (),
-           since: datetime | None = None, until: datetime | None = None, behind: tuple[datetime, uuid.UUID] | None = None,
-           limit: int = 20) -> Sequence[Row]:
+           since: datetime | None = None, until: datetime | None = None,
+           behind: tuple[datetime, uuid.UUID] | None = None, limit: int = 20) -> Sequence[Row]:
     """The company's contacts, the latest first, as lists show them: FIELDS, id, lead_id, the lead's and maker's names.
 
     ``since`` (inclusive) and ``until`` (exclusive) are aware. ``behind`` is (occurred_at, id) of the last row of the

@@ -20,7 +20,8 @@ _LEADS = Lead.__table__
 _KEY = func.lower(func.regexp_replace(_LEADS.c.linkedin_url, literal_column(f"'{_DECORATION}'"), literal_column("''"),
                                       literal_column("'gi'")))
 _FOUND = (
-    select(_LEADS.c.id, _LEADS.c.first_name, _LEADS.c.last_name, _LEADS.c.email, _LEADS.c.status, _KEY.label("linkedin"))
+    select(_LEADS.c.id, _LEADS.c.first_name, _LEADS.c.last_name, _LEADS.c.email, _LEADS.c.status,
+           _KEY.label("linkedin"))
     .where(_LEADS.c.company_id == bindparam("company"),
            or_(_LEADS.c.email.in_(bindparam("emails", expanding=True)),
                _KEY.in_(bindparam("keys", expanding=True)) & _LEADS.c.linkedin_url.is_not(None)))

@@ -194,7 +194,8 @@ class _Life:
         self.attempts.append({
             "id": _uuid(self._rng), "company_id": self.row["company_id"], "lead_id": self.row["id"], "user_id": by,
             "batch_id": batch_id, "method": method, "direction": direction.value, "subject": subject, "notes": notes,
-            "outcome": outcome, "successful": is_answered or direction is Direction.INBOUND, "occurred_at": at, "created_at": logged_at})
+            "outcome": outcome, "successful": is_answered or direction is Direction.INBOUND,
+            "occurred_at": at, "created_at": logged_at})
         self.change(action, logged_at, after, actor, batch_id=batch_id)
 
 

@@ -16,7 +16,7 @@ def log_contacts() -> None:
     with outage.handled():
         actor, team = identity.current()
         now = datetime.now(UTC)
-        notices.line(desk, actor.user_id, "What is logged here counts at once: counters, last contact and status follow.")
+        notices.line(desk, actor.user_id, "Counters, last contact and status follow at once.")
         form, recent = st.columns([5, 6], gap="large")
         with form:
             st.subheader("Log a contact", anchor=False)

@@ -85,7 +85,8 @@ def test_a_direction_that_is_put_right_moves_both_counters(session, cast, now):
 
 
 @pytest.mark.parametrize(("first", "second", "status"), [
-    (None, "interested", "conversing"), ("meeting_booked", None, "contacted"), ("not_interested", "not_now", "conversing"),
+    (None, "interested", "conversing"), ("meeting_booked", None, "contacted"),
+    ("not_interested", "not_now", "conversing"),
     ("interested", "no_answer", "contacted")])
 def test_the_status_follows_the_outcome(session, cast, now, first, second, status):
     lead_id = make_lead(session, cast.alice)

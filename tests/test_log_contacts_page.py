@@ -142,7 +142,8 @@ def test_no_contact_at_all_is_said_in_plain_words(cast, open_as):
 def test_older_contacts_are_on_further_pages(session, cast, now, open_as):
     for minutes in range(14):
         lead_id = make_lead(session, cast.alice, first_name=f"Lead {minutes}", last_name="X")
-        contacts.log_contact(session, cast.alice, [lead_id], method="call", occurred_at=now - timedelta(minutes=minutes))
+        contacts.log_contact(session, cast.alice, [lead_id], method="call",
+                             occurred_at=now - timedelta(minutes=minutes))
     app = open_as(cast.tess)
     assert "Lead 13 X" not in {each.label for each in app.button}
 

@@ -44,7 +44,8 @@ def test_a_lead_that_two_lines_name_comes_once(session, cast, ada):
 
 
 @pytest.mark.parametrize("line", ["nobody@acme.example", "linkedin.com/in/nobody", "Ada Lovelace", "@", "12345",
-                                  "linkedin.com/in/a\0b", "\ud800@acme.example", "'; DROP TABLE leads; --", "x" * 10_000])
+                                  "linkedin.com/in/a\0b", "\ud800@acme.example", "'; DROP TABLE leads; --",
+                                  "x" * 10_000])
 def test_a_line_that_names_nobody_is_listed(session, cast, ada, line):
     found = pasted.resolve(session, cast.tess, ["ada@acme.example", line])
 

@@ -11,7 +11,8 @@ from tests.factories import attempts, make_firm, make_lead
 @pytest.fixture
 def logged(session, cast, now):
     """Three contacts, a day apart, the first by Alice, then Bob's, then Alice's again by LinkedIn."""
-    lead_id = make_lead(session, cast.alice, first_name="Ada", lead_company_id=make_firm(session, cast.alice, "Engines"))
+    firm = make_firm(session, cast.alice, "Engines")
+    lead_id = make_lead(session, cast.alice, first_name="Ada", lead_company_id=firm)
     for days, actor, method in ((2, cast.alice, "email"), (1, cast.bob, "call"), (0, cast.alice, "linkedin")):
         contacts.log_contact(session, actor, [lead_id], method=method, outcome="replied", notes=f"{days} days ago",
                              occurred_at=now - timedelta(days=days), now=now).or_raise()

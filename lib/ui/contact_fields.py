@@ -54,8 +54,8 @@ def write(form: str, initial: Mapping[str, Any] = NEW) -> None:
     with st.container(horizontal=True):
         st.text_input("Subject", initial["subject"] or "", key=f"subject:{form}", max_chars=500, placeholder="Optional")
         at = initial["occurred_at"]
-        st.datetime_input("When", value=at and at.astimezone(words.zone()).replace(tzinfo=None, second=0, microsecond=0),
-                          key=f"when:{form}", step=300, format="YYYY-MM-DD",
+        shown = at and at.astimezone(words.zone()).replace(tzinfo=None, second=0, microsecond=0)
+        st.datetime_input("When", value=shown, key=f"when:{form}", step=300, format="YYYY-MM-DD",
                           help="Leave it empty for now." if at is None else None)
 
 
@@ -78,9 +78,9 @@ def what_follows(held: Sequence[str], contact: Mapping[str, Any]) -> str:
         return ":small[The status follows from the contact.]"
     told = []
     for (before, after), count in sorted(moves.items(), key=lambda each: -each[1]):
-        move = words.status_badge(after) if before == after else f"{words.status_badge(before)} → {words.status_badge(after)}"
-        whose = f"{words.counted(count, 'lead')}: " if len(moves) > 1 else ""
-        told.append(f"{whose}{'stays ' if before == after else ''}{move}")
+        move = f"stays {words.status_badge(after)}" if before == after else (
+            f"{words.status_badge(before)} → {words.status_badge(after)}")
+        told.append(f"{words.counted(count, 'lead')}: {move}" if len(moves) > 1 else move)
     return "Status " + " · ".join(told)
 
 

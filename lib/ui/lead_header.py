@@ -43,7 +43,8 @@ def last_contact(lead: Row, now: datetime) -> str:
 
 def _ways_to_reach(desk: Desk, lead: Row) -> None:
     """Each way as a link that opens and, back here, finds Log Contact open with that method."""
-    ways = ((":material/mail:", lead.email, "mailto", Method.EMAIL), (":material/call:", lead.phone, "tel", Method.CALL),
+    ways = ((":material/mail:", lead.email, "mailto", Method.EMAIL),
+            (":material/call:", lead.phone, "tel", Method.CALL),
             (":material/work:", lead.linkedin_url, "https", Method.LINKEDIN))
     ways = [each for each in ways if each[1]]
     if not ways:
@@ -57,7 +58,7 @@ def _ways_to_reach(desk: Desk, lead: Row) -> None:
                 continue
             st.link_button(words.plain(words.shortened(text, scheme)), address, icon=icon, type="tertiary",
                            key=f"reach:{method}", on_click=contact_form.request, args=(desk, [lead.id], method),
-                           help="Opens it, and the contact to log")
+                           help="Opens it, and here the contact to log")
 
 
 def _pick_status(desk: Desk, actor: Actor, lead: Row) -> None:

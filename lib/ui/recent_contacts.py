@@ -85,7 +85,8 @@ def _one(desk: Desk, actor: Actor, row: Row, now: datetime) -> None:
                 st.badge(words.OUTCOME[row.outcome], color="gray")
             st.space("stretch")
             if may_correct(actor, row.user_id):
-                st.button("Edit", type="tertiary", key=f"edit:{row.id}", on_click=contact_edit.request, args=(desk, row))
+                st.button("Edit", type="tertiary", key=f"edit:{row.id}", on_click=contact_edit.request,
+                          args=(desk, row))
                 st.button("Remove", type="tertiary", key=f"remove:{row.id}", on_click=contact_edit.remove,
                           args=(desk, actor.user_id, row))
         method = words.METHOD.get(row.method, row.method)

@@ -113,6 +113,25 @@ def test_a_rep_logs_for_themselves_and_corrects_only_their_own(log_contacts, ses
     assert only(session, mine).user_id == cast.alice.user_id
 
 
+def test_of_two_who_correct_a_contact_the_second_is_told_and_keeps_what_was_typed(log_contacts, session, cast, four):
+    page = log_contacts(cast.tess).add("ada", "Ada Acme").write("First words").save()
+    page.desk.said("E-mail logged with Ada Acme.")
+    contact = only(session, four["Ada"]).id
+    page.desk.settled()
+    mine, theirs = page, log_contacts(cast.mona)
+    dialog, other = mine.edit(contact), theirs.edit(contact)
+
+    theirs.write("Mona's words")
+    other.get_by_role("button", name="Save changes").click()
+    theirs.desk.said("Contact with Ada Acme changed.")
+    mine.write("My words")
+    dialog.get_by_role("button", name="Save changes").click()
+
+    expect(dialog).to_contain_text("The notes were changed by Mona Meyer after you opened this contact.")
+    expect(dialog.get_by_label("Notes")).to_have_value("My words")
+    assert only(session, four["Ada"]).notes == "Mona's words"
+
+
 def test_a_click_on_the_phone_number_comes_back_to_a_prefilled_log(desk, session, cast, four):
     firm = make_firm(session, cast.alice, "Engines")
     lead_id, other = (make_lead(session, cast.alice, owner=cast.alice, first_name=name, last_name="Ring",
