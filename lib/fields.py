@@ -194,7 +194,7 @@ def from_json(column: str, value: Any) -> Any:
     """The column's value again, from what ``to_json`` made of it."""
     if value is None:
         return None
-    if column.endswith("_id"):
+    if column == "id" or column.endswith("_id"):
         return uuid.UUID(value)
     if column.endswith("_at"):
         return datetime.fromisoformat(value)

@@ -47,6 +47,19 @@ class Direction(enum.StrEnum):
     INBOUND = "inbound"
 
 
+class ContactOutcome(enum.StrEnum):
+    """What came of a contact. Those from REPLIED on mean that somebody answered."""
+
+    NO_ANSWER = "no_answer"
+    LEFT_MESSAGE = "left_message"
+    REPLIED = "replied"
+    INTERESTED = "interested"
+    NOT_NOW = "not_now"
+    NOT_INTERESTED = "not_interested"
+    MEETING_BOOKED = "meeting_booked"
+    WRONG_PERSON = "wrong_person"
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -209,8 +222,13 @@ class ContactAttempt(Base):
     __table_args__ = (
         CheckConstraint("method IN ('email', 'linkedin', 'call', 'other')", name="method"),
         CheckConstraint("direction IN ('outbound', 'inbound')", name="direction"),
+        CheckConstraint("outcome IN ('no_answer', 'left_message', 'replied', 'interested', 'not_now', "
+                        "'not_interested', 'meeting_booked', 'wrong_person')", name="outcome"),
+        CheckConstraint("status_choice IN ('leave', 'new', 'enriched', 'contacted', 'conversing', 'qualified', "
+                        "'converted', 'lost')", name="status_choice"),
         Index("contact_attempts_lead_id_idx", "lead_id", text("occurred_at DESC"), text("id DESC")),
         Index("contact_attempts_company_id_idx", "company_id", "occurred_at"),
+        Index("contact_attempts_user_id_idx", "company_id", "user_id", "occurred_at"),
         Index("contact_attempts_batch_id_idx", "batch_id"),
         # Each lead's contacts in the order of lib/conversion.py, with all that the statistics look at.
         Index("contact_attempts_history_idx", "company_id", "lead_id", "occurred_at", text("direction DESC"), "id",
@@ -227,6 +245,10 @@ class ContactAttempt(Base):
     subject: Mapped[str | None]
     notes: Mapped[str | None]
     successful: Mapped[bool] = mapped_column(server_default=text("false"))
+    outcome: Mapped[str | None]
+    # What the person who logged it chose for the lead's status: None for what follows from the contact, “leave” for
+    # the status it had, or a status of their own.
+    status_choice: Mapped[str | None]
     occurred_at: Mapped[datetime]
     created_at: Mapped[datetime] = _now()
 

@@ -16,9 +16,10 @@ from sqlalchemy import insert, null, select, text
 from sqlalchemy.orm import Session
 
 from lib import sample_words as words
-from lib.contacts import SUMMARIES
 from lib.fields import to_json
-from lib.models import Base, Company, ContactAttempt, Direction, Lead, LeadCompany, LeadEvent, Role, Status, User
+from lib.models import (Base, Company, ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, LeadEvent, Role,
+                        Status, User)
+from lib.outcomes import SUMMARIES, implied_status
 from lib.sample_words import NOBODY, Person, Team
 
 Rows = dict[type[Base], list[dict[str, Any]]]
@@ -191,13 +192,18 @@ class _Life:
         after = {summary.count: self.row[summary.count] + 1, summary.at: at}
         if summary.method:
             after[summary.method] = method
-        if self.row["status"] in summary.promotes:
-            after["status"] = summary.to.value
         batch_id = _uuid(self._rng)
+        outcome = next((outcome for told, outcome in words.OUTCOMES if told in notes.lower()), None)
+        if direction is Direction.INBOUND:
+            outcome = outcome or ContactOutcome.REPLIED.value
+        status = implied_status(direction, outcome, self.row["status"])
+        if status != self.row["status"]:
+            after["status"] = status
         self.attempts.append({
             "id": _uuid(self._rng), "company_id": self.row["company_id"], "lead_id": self.row["id"], "user_id": by,
             "batch_id": batch_id, "method": method, "direction": direction.value, "subject": subject, "notes": notes,
-            "successful": is_answered or direction is Direction.INBOUND, "occurred_at": at, "created_at": logged_at})
+            "outcome": outcome, "successful": is_answered or direction is Direction.INBOUND,
+            "occurred_at": at, "created_at": logged_at})
         self.change(action, logged_at, after, actor, batch_id=batch_id)
 
 

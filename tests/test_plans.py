@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, delete, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.plans import Statement, explain, recorded
-from lib import attribution, contacts, funnel, history, leads, replies, undo, users, workload
+from lib import (attribution, contact_changes, contacts, funnel, history, leads, neighbours, pasted, replies, undo,
+                 users, workload)
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
@@ -119,6 +120,13 @@ READS = {
     "activity": lambda s, crowd: funnel.activity(s, crowd.rep, "Europe/Berlin", LAST_QUARTER),
     "workload": lambda s, crowd: workload.by_rep(s, crowd.rep, now=NOW),
     "pool": lambda s, crowd: workload.pool(s, crowd.rep, now=NOW),
+    "recent contacts": lambda s, crowd: contacts.recent(s, crowd.rep),
+    "recent contacts of one": lambda s, crowd: contacts.recent(s, crowd.rep, made_by=[crowd.manager.user_id]),
+    "older contacts": lambda s, crowd: contacts.recent(s, crowd.rep, behind=(NOW, crowd.rep.user_id)),
+    "neighbours": lambda s, crowd: neighbours.recent_touches(s, crowd.manager, crowd.mine[:50], now=NOW),
+    "pasted addresses": lambda s, crowd: pasted.resolve(s, crowd.rep, [
+        *(f"ada{number}@example.com" for number in range(250)),
+        *(f"linkedin.com/in/ada{number}" for number in range(250))]),
     "sign_in": lambda s, crowd: users.sign_in(s, crowd.rep.user_id),
 }
 _numbers = count()
@@ -127,6 +135,10 @@ WRITES = {
         Edit(crowd.mine[0], "status", ANYTHING, "qualified"), Edit(crowd.mine[0], "email", ANYTHING, "a@new.example")]),
     "assign": lambda s, crowd: leads.assign(s, crowd.manager, crowd.mine[:50], to=crowd.manager.user_id),
     "log_contact": lambda s, crowd: contacts.log_contact(s, crowd.rep, crowd.mine[:50], method="call"),
+    "edit_contact": lambda s, crowd: contact_changes.edit_contact(
+        s, crowd.rep, contacts.recent(s, crowd.rep, limit=1)[0].id, {}, {"outcome": "interested"}),
+    "remove_contact": lambda s, crowd: contact_changes.remove_contact(
+        s, crowd.rep, contacts.recent(s, crowd.rep, limit=1)[0].id),
     "undo of a contact": lambda s, crowd: undo.undo(s, crowd.rep, _last_batch(s, crowd)),
     "enrich": lambda s, crowd: leads.enrich(s, crowd.rep, crowd.mine[0], {"headcount": 12}),
     "create": lambda s, crowd: leads.create(s, crowd.rep, {"email": f"new{next(_numbers)}@new.example",
