@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import contacts, history, leads, once, undo, users
+from lib import contacts, history, leads, neighbours, once, undo, users
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -22,7 +22,7 @@ from lib.leads import ANYTHING, Edit
 from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, User
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, contacts, history, undo, once)
+MODULES = (users, leads, contacts, history, undo, once, neighbours)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def theirs(session, cast, now):
     firm = make_firm(session, cast.alice, "Analytical Engines")
     lead_id = make_lead(session, cast.alice, owner=cast.alice, score=1, status="enriched", email="ada@acme.example",
                         lead_company_id=firm, assigned_at=now)
+    make_lead(session, cast.bob, last_name="Babbage", lead_company_id=firm)
     key = once.new_key()
     batch = leads.edit(session, cast.alice, [Edit(lead_id, "score", 1, 2)], now=now).batch_id
     contact_batch = contacts.log_contact(session, cast.alice, [lead_id], method="call", key=key, now=now).batch_id
@@ -94,8 +95,8 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "leads.find": lambda session, actor, it, now: leads.find(session, actor, it.lead),
     "leads.create": create,
     "leads.edit": lambda session, actor, it, now: leads.edit(
-        session, actor, [Edit(it.lead, "score", ANYTHING, 9), Edit(it.lead, "email", ANYTHING, "x@y.example")],
-        now=now),
+        session, actor, [Edit(it.lead, "score", ANYTHING, 9), Edit(it.lead, "email", ANYTHING, "x@y.example"),
+                         Edit(it.lead, "company", ANYTHING, "Another Firm")], now=now),
     "leads.assign": lambda session, actor, it, now: leads.assign(
         session, actor, [it.lead], to=actor.user_id, now=now),
     "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
@@ -107,6 +108,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "history.timeline": lambda session, actor, it, now: history.timeline(session, actor, it.lead),
     "history.last_change": lambda session, actor, it, now: history.last_change(session, actor, it.lead, "score"),
     "history.batch": lambda session, actor, it, now: history.batch(session, actor, it.batch),
+    "neighbours.at_same_firm": lambda session, actor, it, now: neighbours.at_same_firm(session, actor, it.lead),
     "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
     "once.once": lambda session, actor, it, now: once.once(session, actor, it.key, {}, lambda: {"mine": True}),
     "once.was_used": lambda session, actor, it, now: once.was_used(session, actor, it.key),
