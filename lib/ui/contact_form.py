@@ -13,7 +13,7 @@ import streamlit as st
 from lib import contacts, db, leads, once
 from lib.models import Direction, Method
 from lib.ui import desk as desks
-from lib.ui import identity, words
+from lib.ui import identity, walk, words
 from lib.ui.desk import Desk
 
 DIRECTIONS = {Direction.OUTBOUND: "We reached out", Direction.INBOUND: "They got in touch"}
@@ -34,7 +34,7 @@ def go_where_asked(desk: Desk) -> None:
     action, lead_ids = desk.asked_for
     desk.asked_for = None
     if action == "open":
-        st.switch_page("../pages/lead.py", query_params={"id": str(lead_ids[0])})
+        st.switch_page("../pages/lead.py", query_params=walk.address(desk, lead_ids[0]))
     st.query_params["log"] = ",".join(str(lead_id) for lead_id in lead_ids)
     st.query_params["form"] = once.new_key()
     st.rerun()

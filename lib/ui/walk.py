@@ -1,0 +1,147 @@
+"""Walking a list lead by lead: which list a lead was opened from, where it stands in it, the next and the one before.
+
+The list is in the lead's URL, as ``from=queue?view=…&page=2``: the way back, which a link keeps. Walking itself needs
+the list that this session has drawn, frozen as it was; at the end of its page it goes on to the neighbouring one.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+import streamlit as st
+
+from lib import db, leads, users
+from lib.errors import LeadDeskError
+from lib.ui import lead_form, words
+from lib.ui import listing as listings
+from lib.ui.desk import Desk, Notice
+from lib.ui.grid import Listing
+from lib.ui.listing import PAGE_SIZE
+
+# Parts of a list's address that are no part of the list.
+APART = ("as", "log", "form", "new", "embed", "embed_options")
+
+
+@dataclass(frozen=True)
+class List:
+    """A page that shows a list; ``page_number`` is the parameter of its URL for the page of the list."""
+
+    title: str
+    page: str
+    page_number: str
+
+
+LISTS = {"queue": List("My queue", "../pages/my_queue.py", "page"),
+         "all": List("All leads", "../pages/all_leads.py", "p")}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a lead stands: the list by its key, its own words in the URL, and the row, counted over all pages from 1.
+
+    Without a listing in the session there is the way back and nothing else.
+    """
+
+    key: str
+    asked: Mapping[str, list[str]]
+    listing: Listing | None = None
+    row: int = 0
+
+    @property
+    def is_last(self) -> bool:
+        return self.row >= self.listing.count and self.listing.count <= _limit(self.listing)
+
+
+def address(desk: Desk, lead_id: uuid.UUID) -> dict[str, str]:
+    """The parameters of the URL of a lead that was opened from a row of the list that is on the screen."""
+    clicked = desk.lists.pop("clicked", None)
+    key = next((key for key in LISTS if clicked is not None and desk.lists.get(key) is clicked), None)
+    if key is None:
+        return {"id": str(lead_id)}
+    asked = {name: st.query_params.get_all(name) for name in st.query_params if name not in APART}
+    return {"id": str(lead_id), "from": _written(key, asked)}
+
+
+def draw(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID) -> None:
+    """The way back to the list, the steps to its other leads, and to those where something was left unsaved."""
+    place = _place(desk, user_id, lead_id)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="walk"):
+        shown = LISTS[place.key]
+        st.page_link(shown.page, label=shown.title, icon=":material/arrow_back:", query_params=place.asked)
+        if place.listing is not None:
+            st.button("Previous", key="previous", icon=":material/chevron_left:", type="tertiary", shortcut="Alt+K",
+                      help="The lead before this one in the list", disabled=place.row <= 1, on_click=_go,
+                      args=(desk, user_id, place, -1))
+            st.caption(_position(place), width="content")
+            st.button("Next", key="next", icon=":material/chevron_right:", type="tertiary", shortcut="Alt+J",
+                      help="The next lead in the list", disabled=place.is_last, on_click=_go,
+                      args=(desk, user_id, place, 1))
+        for other, name in list(lead_form.left_unsaved(desk, lead_id).items())[:2]:
+            st.button(words.plain(f"Not saved: {name}"), key=f"unsaved:{other}", icon=":material/edit:", type="tertiary",
+                      help="Open this lead, with what you typed", on_click=show, args=(other,))
+
+
+def show(lead_id: uuid.UUID) -> None:
+    """The callback that opens another lead in place of this one."""
+    st.query_params["id"] = str(lead_id)
+
+
+def _place(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID) -> Place:
+    key, _, query = st.query_params.get("from", "").partition("?")
+    if key not in LISTS:
+        return Place("queue", {})
+    asked = parse_qs(query)
+    listing: Listing | None = desk.lists.get(key)
+    if listing is None or listing.params[0] != user_id or lead_id not in listing.ids:
+        return Place(key, asked)
+    return Place(key, asked, listing, (listing.params[1].page - 1) * PAGE_SIZE + listing.ids.index(lead_id) + 1)
+
+
+def _go(desk: Desk, user_id: uuid.UUID, place: Place, step: int) -> None:
+    """The callback that opens the next lead of the list, or the one before."""
+    listing = place.listing
+    page = listing.params[1].page
+    position = place.row - 1 - (page - 1) * PAGE_SIZE + step
+    if not 0 <= position < len(listing.ids):
+        page += step
+        try:
+            listing = _page(desk, user_id, place, page)
+        except LeadDeskError as error:
+            desk.outbox.append(Notice(str(error), done=False))
+            return
+        if not listing.ids:
+            desk.outbox.append(Notice("The list ends here by now.", done=False))
+            return
+        position = 0 if step > 0 else len(listing.ids) - 1
+        asked = dict(place.asked) | {LISTS[place.key].page_number: [str(page)]}
+        st.query_params["from"] = _written(place.key, asked)
+    show(listing.ids[position])
+
+
+def _page(desk: Desk, user_id: uuid.UUID, place: Place, page: int) -> Listing:
+    """Another page of the list, which from here on is the one that the session has open."""
+    held = desk.lists[place.key]
+    with db.transaction() as session:
+        actor, _ = users.sign_in(session, user_id)
+        shown = listings.read(session, desk, actor, replace(held.params[1], page=page), datetime.now(UTC))
+    if not shown.rows:
+        desk.lists[place.key] = held
+    return shown.listing
+
+
+def _written(key: str, asked: Mapping[str, Any]) -> str:
+    return f"{key}?{urlencode(asked, doseq=True)}" if asked else key
+
+
+def _position(place: Place) -> str:
+    limit = _limit(place.listing)
+    count = place.listing.count
+    return f"{place.row:,} of {count:,}" if count <= limit else f"{place.row:,} of more than {limit:,}"
+
+
+def _limit(listing: Listing) -> int:
+    """Up to where the leads of the list were counted."""
+    return getattr(listing, "count_limit", leads.COUNT_LIMIT)
