@@ -116,8 +116,10 @@ def _go(desk: Desk, user_id: uuid.UUID, place: Place, step: int) -> None:
             desk.outbox.append(Notice("The list ends here by now.", done=False))
             return
         position = 0 if step > 0 else len(listing.ids) - 1
-        asked = dict(place.asked) | {LISTS[place.key].page_number: [str(page)]}
-        st.query_params["from"] = _written(place.key, asked)
+        number = LISTS[place.key].page_number
+        st.query_params["from"] = _written(place.key, dict(place.asked) | {number: [str(page)]})
+        # The list's own widget, which would come back to the page that it was left on.
+        st.session_state[number] = page
     show(listing.ids[position])
 
 
