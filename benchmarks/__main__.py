@@ -150,6 +150,7 @@ class Setting:
         yield self.page("page mine, median rep", self.median,
                         lambda: views.VIEWS["mine"].filter(self.median, self.later()), *floors.VIEWS["mine"])
         yield from self.page_100()
+        yield from self.all_leads()
         yield from self.searches()
         yield from self.lookups()
 
@@ -158,14 +159,15 @@ class Setting:
         return NOW + timedelta(microseconds=next(self.numbers))
 
     def page(self, label: str, actor: Actor, wanted: Callable[[], LeadFilter], condition: str, order: str, *,
-             name: str = "waiting", prepare: bool = True, **values: Any) -> Operation:
+             name: str = "waiting", prepare: bool = True, limit_of_count: int = leads.COUNT_LIMIT,
+             **values: Any) -> Operation:
         def call(session: Session, _: Any) -> None:
             connection = session.connection().connection.driver_connection
             usual, connection.prepare_threshold = connection.prepare_threshold, 5 if prepare else None
             leads.page(session, actor, wanted(), order=name)
             connection.prepare_threshold = usual
 
-        return Operation(label, call, self.sql(floors.page(condition, order), self.values(actor, **values),
+        return Operation(label, call, self.sql(floors.page(condition, order, limit_of_count=limit_of_count), self.values(actor, **values),
                                                prepare=prepare))
 
     def page_100(self) -> Iterator[Operation]:
@@ -183,6 +185,17 @@ class Setting:
                         self.sql(floors.page(floors.ALL, "last_contacted_at DESC NULLS LAST, id DESC", offset=4950),
                                  self.values(self.rep)))
 
+    def all_leads(self) -> Iterator[Operation]:
+        for key, order in floors.ORDERS.items():
+            yield self.page(f"all leads, by {key}", self.rep, LeadFilter, floors.ALL, order, name=key)
+        wanted = {"a tag": {"tags_any": ("autumn",)}, "no such tag": {"tags_any": ("zzqxq",)},
+                  "a source": {"sources": ("scraper",)}, "score from 90": {"score_min": 90},
+                  "no e-mail": {"lacks": ("email",)},
+                  "contacted, not lately": {"last_contacted_before": QUIET, "contact_count_min": 3}}
+        for what, given in wanted.items():
+            yield self.page(f"all leads, {what}", self.rep, lambda g=given: LeadFilter(**g), floors.FILTERS[what],
+                            floors.ORDERS["newest"], name="newest")
+
     def searches(self) -> Iterator[Operation]:
         # A fragment of a surname that some hundreds of leads have, and a syllable that a third of them have.
         fragment = self._one(
@@ -194,7 +207,7 @@ class Setting:
             # is not prepared on either side, as it would be from its sixth repeat.
             yield self.page(f"search, {kind}", self.rep,
                             lambda w=word: LeadFilter(search=w + " " * next(self.numbers)), floors.SEARCH,
-                            floors.WAITING, prepare=False, pattern=f"%{word}%")
+                            floors.WAITING, prepare=False, limit_of_count=leads.SEARCH_COUNT_LIMIT, pattern=f"%{word}%")
 
     def lookups(self) -> Iterator[Operation]:
         rep = self.rep

@@ -29,10 +29,22 @@ VIEWS = {
 }
 
 ALL = "company_id = %(company)s"
+# Lists of all leads: by the key of lib.orders.ORDERS, and with one filter each.
+ORDERS = {
+    "newest": "created_at DESC NULLS LAST, id DESC", "score": SCORE,
+    "name": "lower(coalesce(last_name, '') || ' ' || coalesce(first_name, '')) NULLS LAST, id",
+    "contacts": "contact_count DESC NULLS LAST, id DESC", "email": "lower(email) NULLS LAST, id",
+}
+FILTERS = {
+    "a tag": f"{ALL} AND tags && ARRAY['autumn']", "no such tag": f"{ALL} AND tags && ARRAY['zzqxq']",
+    "a source": f"{ALL} AND source IN ('scraper')", "score from 90": f"{ALL} AND score >= 90",
+    "no e-mail": f"{ALL} AND NOT coalesce(email, '') <> ''",
+    "contacted, not lately": f"{ALL} AND last_contacted_at < %(quiet)s AND contact_count >= 3",
+}
 BEHIND = f"{ALL} AND (last_contacted_at, id) > (%(at)s, %(id)s)"
 SEARCH = (
     "company_id = %(company)s AND ((lower(coalesce(first_name, '') || ' ' || coalesce(last_name, '') || ' ' || "
-    "coalesce(email, ''))) LIKE %(pattern)s OR lead_company_id = ANY (ARRAY(SELECT id FROM lead_companies "
+    "coalesce(email, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(linkedin_url, ''))) LIKE %(pattern)s OR lead_company_id = ANY (ARRAY(SELECT id FROM lead_companies "
     "WHERE company_id = %(company)s AND lower(name) LIKE %(pattern)s)))")
 
 NUMBERS = f"""
@@ -64,12 +76,13 @@ SIGN_IN = """
     WHERE m.id = %(me)s ORDER BY lower(u.name), u.id"""
 
 
-def page(condition: str, order: str = WAITING, *, offset: int = 0, count: str | None = None) -> str:
-    """The ids first, from an index, and then fifty rows; beside them how many there are, up to 10,001."""
-    key = order.split()[0]
+def page(condition: str, order: str = WAITING, *, offset: int = 0, count: str | None = None,
+         limit_of_count: int = 10_000) -> str:
+    """The ids first, from an index, and then fifty rows; beside them how many there are, up to a bound."""
+    key = order.rsplit(",", 1)[0].replace(" DESC", "").replace(" NULLS LAST", "").replace(" NULLS FIRST", "")
     return f"""
         SELECT {LISTED}, p.sorted_by, (SELECT count(*) FROM (SELECT 1 FROM leads WHERE {count or condition}
-                                                             LIMIT 10001) AS counted)
+                                                             LIMIT {limit_of_count + 1}) AS counted)
         FROM (SELECT id, {key} AS sorted_by FROM leads WHERE {condition} ORDER BY {order} LIMIT 51 OFFSET {offset}) AS p
         JOIN leads l ON l.id = p.id LEFT JOIN lead_companies c ON c.id = l.lead_company_id
         ORDER BY {order.replace(key, 'p.sorted_by').replace(' id', ' p.id')}"""

@@ -1,40 +1,40 @@
-"""Which leads, and in which order: the conditions behind every list, and paging that stays fast on any page."""
+"""Which leads: the conditions behind every list, search and choice of leads."""
 
-import base64
-import json
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import (BindParameter, ColumnElement, Enum, Integer, Select, Text, and_, bindparam, cast, func,
-                        literal_column, or_, select, tuple_)
-from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, cast, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from lib.auth import Actor
 from lib.errors import Invalid
-from lib.fields import clean, from_json, to_json
-from lib.models import Lead, LeadCompany, User
+from lib.fields import LABELS, clean
+from lib.models import Lead, LeadCompany
 
 # The rule of the specification for Follow-ups Due, apart from the days. Written out, not bound: the planner has to
 # see the very words of leads_follow_up_idx to use it.
 AWAITS_ANSWER = literal_column("leads.status IN ('contacted', 'conversing')")
 
-# The parameter's name, for a statement that is kept and run again with another time.
-CONTACTED_BEFORE = "contacted_before"
-
-# The words of leads_search_idx and lead_companies_search_idx.
+# The words of leads_full_search_idx and lead_companies_search_idx.
 SEARCHED = literal_column(
     "(lower(coalesce(leads.first_name, '') || ' ' || coalesce(leads.last_name, '') || ' ' || "
-    "coalesce(leads.email, '')))")
+    "coalesce(leads.email, '') || ' ' || coalesce(leads.phone, '') || ' ' || coalesce(leads.linkedin_url, '')))")
+
+# What a lead can be asked to have, or to lack.
+KNOWABLE = ("email", "phone", "linkedin_url", "job_title", "company", "notes", "enrichment_data")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeadFilter:
-    """Which leads of the actor's company. Everything given has to hold; an empty tuple restricts nothing."""
+    """Which leads of the actor's company. Everything given has to hold; an empty tuple restricts nothing.
+
+    Times are UTC; “after” includes the moment, “before” does not. Counts and scores include both ends.
+    """
 
     assigned_to: uuid.UUID | None = None
+    owners: tuple[uuid.UUID | None, ...] = ()
+    """Any of these; None stands for nobody."""
     unassigned: bool = False
     statuses: tuple[str, ...] = ()
     also_statuses: tuple[str, ...] = ()
@@ -42,21 +42,56 @@ class LeadFilter:
     awaits_answer: bool = False
     last_contacted_before: datetime | None = None
     """Excludes leads that were never contacted, as ``last_contacted_at < …`` does in SQL."""
+    last_contacted_after: datetime | None = None
     never_contacted: bool = False
     contact_count_min: int | None = None
+    contact_count_max: int | None = None
     last_contact_methods: tuple[str, ...] = ()
+    score_min: int | None = None
+    score_max: int | None = None
+    tags_any: tuple[str, ...] = ()
+    tags_all: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    source_workflows: tuple[str, ...] = ()
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    has: tuple[str, ...] = ()
+    """Columns of KNOWABLE that hold something."""
+    lacks: tuple[str, ...] = ()
+    job_title: str = ""
+    """Any part of the job title."""
+    company: str = ""
+    """Any part of the firm's name."""
     search: str = ""
-    """Any part of a name, an e-mail address or the firm's name; every word has to be found, letter case aside."""
+    """Any part of a name, an e-mail address, a phone number, a LinkedIn address or the firm's name; every word has to
+    be found, letter case aside."""
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether finding all that match may mean to look at every lead: then a list counts less far."""
+        return bool(self.search or self.job_title or self.company)
+
+
+# The clock is no part of a statement, or a list such as Follow-ups Due would need a new one every time.
+MOMENTS = tuple(each.name for each in fields(LeadFilter) if each.name.endswith(("_before", "_after")))
+
+
+def timeless(wanted: LeadFilter) -> tuple[LeadFilter, dict[str, datetime]]:
+    """The filter with its times left open, for a statement that is kept, and the times by parameter."""
+    moments = {name: moment for name in MOMENTS if (moment := getattr(wanted, name)) is not None}
+    return replace(wanted, **dict.fromkeys(moments, datetime.max)), moments
 
 
 def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
     """The condition for the leads that the actor may see and that ``wanted`` describes.
 
-    Raises Invalid for a status that does not exist.
+    Raises Invalid for a status that does not exist, and for a column that is not in KNOWABLE.
     """
     conditions: list[ColumnElement[bool]] = [Lead.company_id == actor.company_id]
     if wanted.assigned_to is not None:
         conditions.append(Lead.assigned_to_user_id == wanted.assigned_to)
+    if wanted.owners:
+        conditions.append(_owned_by(wanted.owners))
     if wanted.unassigned:
         conditions.append(Lead.assigned_to_user_id.is_(None))
     if wanted.awaits_answer:
@@ -64,26 +99,91 @@ def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
     for statuses in (wanted.statuses, wanted.also_statuses):
         if statuses:
             conditions.append(Lead.status.in_(planned_for([clean("status", status) for status in statuses])))
-    if wanted.last_contacted_before is not None:
-        conditions.append(Lead.last_contacted_at < bindparam(CONTACTED_BEFORE, wanted.last_contacted_before))
+    conditions.extend(_in_time(wanted))
     if wanted.never_contacted:
         conditions.append(Lead.last_contacted_at.is_(None))
-    if wanted.contact_count_min is not None:
-        conditions.append(Lead.contact_count >= wanted.contact_count_min)
-    if wanted.last_contact_methods:
-        conditions.append(Lead.last_contact_method.in_(wanted.last_contact_methods))
-    conditions.extend(_contains(actor, word) for word in _storable(wanted.search).split()[:8])
+    conditions.extend(_in_range(wanted))
+    for column, values in ((Lead.last_contact_method, wanted.last_contact_methods), (Lead.source, wanted.sources),
+                           (Lead.source_workflow, wanted.source_workflows)):
+        if values:
+            conditions.append(column.in_(planned_for([storable(value) for value in values])))
+    if wanted.tags_any:
+        conditions.append(Lead.tags.overlap(_array(wanted.tags_any)))
+    if wanted.tags_all:
+        conditions.append(Lead.tags.contains(_array(wanted.tags_all)))
+    conditions.extend(_is_known(name) for name in wanted.has)
+    conditions.extend(~_is_known(name) for name in wanted.lacks)
+    for word in _words(wanted.job_title):
+        conditions.append(func.lower(func.coalesce(Lead.job_title, "")).like(_pattern(word)))
+    for word in _words(wanted.company):
+        conditions.append(_firm_contains(actor, word))
+    for word in _words(wanted.search):
+        conditions.append(or_(SEARCHED.like(_pattern(word)), _firm_contains(actor, word)))
     return and_(*conditions)
 
 
-def _contains(actor: Actor, word: str) -> ColumnElement[bool]:
+def _owned_by(owners: tuple[uuid.UUID | None, ...]) -> ColumnElement[bool]:
+    people = [owner for owner in owners if owner is not None]
+    parts = [Lead.assigned_to_user_id.in_(people)] if people else []
+    if None in owners:
+        parts.append(Lead.assigned_to_user_id.is_(None))
+    return or_(*parts)
+
+
+def _in_time(wanted: LeadFilter) -> list[ColumnElement[bool]]:
+    columns = {"last_contacted": Lead.last_contacted_at, "created": Lead.created_at}
+    conditions = []
+    for name in MOMENTS:
+        moment = getattr(wanted, name)
+        if moment is not None:
+            what, _, side = name.rpartition("_")
+            at = bindparam(name, moment)
+            conditions.append(columns[what] < at if side == "before" else columns[what] >= at)
+    return conditions
+
+
+def _in_range(wanted: LeadFilter) -> list[ColumnElement[bool]]:
+    conditions = []
+    for column, least, most in ((Lead.contact_count, wanted.contact_count_min, wanted.contact_count_max),
+                                (Lead.score, wanted.score_min, wanted.score_max)):
+        if least is not None:
+            conditions.append(column >= least)
+        if most is not None:
+            conditions.append(column <= most)
+    return conditions
+
+
+def _is_known(name: str) -> ColumnElement[bool]:
+    match name:
+        case "company":
+            return Lead.lead_company_id.is_not(None)
+        case "enrichment_data":
+            nothing = literal_column("'{}'::jsonb")
+            return func.coalesce(Lead.enrichment_data, nothing) != nothing
+        case _ if name in KNOWABLE:
+            return func.coalesce(getattr(Lead, name), "") != ""
+    raise Invalid.field(name, f"“{LABELS.get(name, name)}” cannot be asked for; choose one of {', '.join(KNOWABLE)}.")
+
+
+def _array(values: tuple[str, ...]) -> ColumnElement:
+    return cast(array([planned_for(storable(value)) for value in values]), ARRAY(Text))
+
+
+def _words(text: str) -> list[str]:
+    return storable(text).split()[:8]
+
+
+def _pattern(word: str) -> ColumnElement[str]:
     escaped = word[:100].replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
     # The database puts both sides in lower case: Python's rules are others, such as for İ or a Greek Σ.
-    pattern = func.lower(planned_for(f"%{escaped}%"))
+    return func.lower(planned_for(f"%{escaped}%"))
+
+
+def _firm_contains(actor: Actor, word: str) -> ColumnElement[bool]:
     firms = (select(LeadCompany.id)
-             .where(LeadCompany.company_id == actor.company_id, func.lower(LeadCompany.name).like(pattern)))
-    # As an array the firms are looked up once, before the leads, and both halves of the OR can use an index.
-    return or_(SEARCHED.like(pattern), Lead.lead_company_id == func.any(func.array(firms.scalar_subquery())))
+             .where(LeadCompany.company_id == actor.company_id, func.lower(LeadCompany.name).like(_pattern(word))))
+    # As an array the firms are looked up once, before the leads, and both halves of an OR can use an index.
+    return Lead.lead_company_id == func.any(func.array(firms.scalar_subquery()))
 
 
 def planned_for(value: str | int | list[str]) -> BindParameter:
@@ -95,101 +195,6 @@ def planned_for(value: str | int | list[str]) -> BindParameter:
     return bindparam(None, value, expanding=isinstance(value, list), literal_execute=True)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """The text without what PostgreSQL cannot hold, and so no lead can: NUL and half a surrogate pair."""
     return text.replace("\0", "").encode("utf-8", "ignore").decode()
-
-
-@dataclass(frozen=True)
-class Order:
-    """An order of leads: one column, NULLs placed on purpose, the id deciding between equals."""
-
-    label: str
-    column: ColumnElement[Any] | InstrumentedAttribute[Any]
-    descending: bool = False
-    nulls_first: bool = False
-    joins: tuple[type, ...] = field(default=())
-
-    def by(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        column = self.column.desc() if self.descending else self.column.asc()
-        return (column.nulls_first() if self.nulls_first else column.nulls_last(),
-                Lead.id.desc() if self.descending else Lead.id.asc())
-
-    def after(self, value: Any, lead_id: uuid.UUID) -> list[ColumnElement[bool]]:
-        """The rows behind one row, as conditions whose rows follow each other in this order.
-
-        Two, because a row comparison is what an index can start from, and NULL compares with nothing: the rest on the
-        cursor's own side of the NULLs, then the whole of the other side if that is still to come.
-        """
-        if value is None:
-            rest = and_(self.column.is_(None), Lead.id < lead_id if self.descending else Lead.id > lead_id)
-            return [rest, self.column.is_not(None)] if self.nulls_first else [rest]
-        here, there = tuple_(self.column, Lead.id), tuple_(cast(value, self.column.type), lead_id)
-        rest = here < there if self.descending else here > there
-        return [rest] if self.nulls_first else [rest, self.column.is_(None)]
-
-
-_NAME = func.lower(func.coalesce(Lead.last_name, "") + " " + func.coalesce(Lead.first_name, ""), type_=Text)
-_FIRM = func.lower(LeadCompany.name, type_=Text)
-_OWNER = func.lower(User.name, type_=Text)
-
-# Never contacted is the longest wait of all, so it comes first among the longest and last among the latest. Both are
-# one walk of an index, forwards or backwards. Where nothing is known about a firm, an owner or a score: at the end.
-ORDERS: dict[str, Order] = {
-    "waiting": Order("Longest wait", Lead.last_contacted_at, nulls_first=True),
-    "recent": Order("Latest contact", Lead.last_contacted_at, descending=True),
-    "score": Order("Best score", Lead.score, descending=True),
-    "name": Order("Name", _NAME),
-    "company": Order("Company", _FIRM, joins=(LeadCompany,)),
-    "status": Order("Status", Lead.status),
-    "owner": Order("Assigned to", _OWNER, joins=(User,)),
-    "contacts": Order("Most contacts", Lead.contact_count, descending=True),
-    "newest": Order("Newest", Lead.created_at, descending=True),
-}
-JOINS = {LeadCompany: Lead.lead_company_id == LeadCompany.id, User: Lead.assigned_to_user_id == User.id}
-
-
-def ordered(query: Select, order: Order) -> Select:
-    """The query in this order, joined with what the order needs."""
-    for table in order.joins:
-        query = query.outerjoin(table, JOINS[table])
-    return query.order_by(*order.by())
-
-
-def encode_cursor(order: str, value: Any, lead_id: uuid.UUID) -> str:
-    """An opaque word for “behind this row, in this order”, safe in a URL."""
-    packed = json.dumps([order, to_json(value), str(lead_id)], separators=(",", ":"))
-    return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
-
-
-def decode_cursor(order: str, cursor: str) -> tuple[Any, uuid.UUID]:
-    """What ``encode_cursor`` was given. Raises Invalid for anything that it did not make for this order."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        made_for, value, lead_id = json.loads(base64.urlsafe_b64decode(padded))
-        if made_for != order or not (value is None or _sorts(ORDERS[order].column.type, value)):
-            raise ValueError(made_for)
-        column = "last_contacted_at" if order in ("waiting", "recent", "newest") else ""
-        return from_json(column, value), uuid.UUID(lead_id)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Invalid.field("cursor", "This cursor does not belong to this list; start again without one.") from error
-
-
-def _sorts(kind: TypeEngine, value: Any) -> bool:
-    """Whether a cursor's value can be compared with such a column; the database would raise where it cannot."""
-    match kind:
-        case Integer():
-            return type(value) is int and abs(value) < 2**31
-        case Enum():
-            return value in kind.enums
-        case _:
-            return isinstance(value, str) and value == _storable(value)
-
-
-def known_order(name: str) -> Order:
-    try:
-        return ORDERS[name]
-    except KeyError:
-        raise Invalid.field("sort", f"There is no order “{name}”; choose one of {', '.join(ORDERS)}.") from None
-
-

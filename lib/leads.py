@@ -7,7 +7,7 @@ actor's role may do, writes the event beside the change, and leaves the commit t
 import functools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, inse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import filters, history, users, views
+from lib import filters, history, once, orders, users, views
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
 from lib.fields import LABELS, NEW_CHECKS, clean, clean_all
@@ -24,7 +24,8 @@ from lib.filters import LeadFilter, planned_for
 from lib.history import Change, Outcome, Refusal
 from lib.models import Lead, LeadCompany, Status, User
 
-COUNT_LIMIT = 10_000
+COUNT_LIMIT, SEARCH_COUNT_LIMIT = 10_000, 1_000
+BULK_LIMIT = 100_000
 PAGE_LIMIT = 500
 CHUNK = 1_000
 NO_SUCH_LEAD = "There is no such lead."
@@ -64,6 +65,13 @@ _LOCK = (
     .with_for_update(of=_LEADS)
 )
 
+_SAME = {"email": _LEADS.c.email == bindparam("value"), "linkedin_url": _LEADS.c.linkedin_url == bindparam("value")}
+_DUPLICATES = {
+    name: select(*(_LEADS.c[column] for column in ("id", "first_name", "last_name", "email")),
+                 literal(name).label("same")).where(_OF_COMPANY, same).limit(3)
+    for name, same in _SAME.items()
+}
+
 _MINE = _LEADS.c.assigned_to_user_id == bindparam("user")
 _COUNTS = (
     select(func.count().label("mine"),
@@ -80,6 +88,24 @@ _NUMBERS = select(*_COUNTS).join_from(*_COUNTS, literal(True))
 
 # Told how many leads are done so far; it may raise to break the work off.
 Progress = Callable[[int], None]
+
+
+def _values_of(column: str) -> str:
+    """Each value once by one look into the index for each, instead of a look at every lead."""
+    def first(condition: str) -> str:
+        return (f"(SELECT leads.{column} FROM leads WHERE leads.company_id = :company AND {condition} "
+                f"ORDER BY leads.{column} LIMIT 1)")
+    return (f"WITH RECURSIVE known(value) AS ({first(f'leads.{column} IS NOT NULL')} UNION ALL "
+            f"SELECT {first(f'leads.{column} > known.value')} FROM known WHERE known.value IS NOT NULL) "
+            f"SELECT '{column}' AS column, value FROM known WHERE value IS NOT NULL LIMIT 500")
+
+
+VOCABULARY_FROM = 2_000
+_VOCABULARY = text(f"""
+    ({_values_of("source")}) UNION ALL ({_values_of("source_workflow")}) UNION ALL
+    (SELECT DISTINCT 'tags', unnest(latest.tags)
+     FROM (SELECT leads.tags FROM leads WHERE leads.company_id = :company
+           ORDER BY leads.created_at DESC NULLS LAST, leads.id DESC LIMIT :latest) AS latest LIMIT 500)""")
 
 
 class Anything:
@@ -102,11 +128,12 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list. ``count`` stops at COUNT_LIMIT + 1, which reads as “more than that”."""
+    """One page of a list. ``count`` stops at ``count_limit`` + 1, which reads as “more than that”."""
 
     rows: Sequence[Row]
     next_cursor: str | None
     count: int
+    count_limit: int = COUNT_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +176,9 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
 
 def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "waiting", limit: int = 50,
          cursor: str | None = None, offset: int = 0, count: bool = True) -> Page:
-    """One page of the leads that ``wanted`` describes, in one round trip, with a count bounded by COUNT_LIMIT.
+    """One page of the leads that ``wanted`` describes, in one round trip, with a count that stops at a bound.
+
+    The bound is COUNT_LIMIT, and SEARCH_COUNT_LIMIT where words are searched for.
 
     ``cursor`` goes on behind an earlier page at the cost of a first page. ``offset`` (rows) is for a jump into the
     middle, such as a bookmarked page; it walks the index, not the rows. ``limit`` is 1 to PAGE_LIMIT rows. Raises
@@ -157,13 +186,12 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
     """
     if not 1 <= limit <= PAGE_LIMIT or offset < 0:
         raise Invalid.field("limit", f"A page holds 1 to {PAGE_LIMIT} leads.")
-    filters.known_order(order)
-    behind = None if cursor is None else filters.decode_cursor(order, cursor)
-    # The clock is no part of the statement, or a list such as Follow-ups Due would need a new one every time.
-    moment = wanted.last_contacted_before
-    timeless = replace(wanted, last_contacted_before=moment and datetime.max)
-    statement = _page(actor, timeless, order, limit, behind, offset, count)
-    rows = session.execute(statement, {filters.CONTACTED_BEFORE: moment}).all()
+    orders.known_order(order)
+    behind = None if cursor is None else orders.decode_cursor(order, cursor)
+    timeless, moments = filters.timeless(wanted)
+    limit_of_count = SEARCH_COUNT_LIMIT if wanted.is_open_ended else COUNT_LIMIT
+    statement = _page(actor, timeless, order, limit, behind, offset, limit_of_count if count else 0)
+    rows = session.execute(statement, moments).all()
 
     if not count:
         total = 0
@@ -171,10 +199,32 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
         total = rows[0].total
     else:
         # Nothing on this page says nothing about the pages before it.
-        total = session.scalar(select(_count(filters.matching(actor, wanted)))) if offset or cursor else 0
+        counted = select(_count(filters.matching(actor, wanted), limit_of_count))
+        total = session.scalar(counted) if offset or cursor else 0
     has_more, rows = len(rows) > limit, rows[:limit]
-    next_cursor = filters.encode_cursor(order, rows[-1].sorted_by, rows[-1].id) if has_more else None
-    return Page(rows, next_cursor, total)
+    next_cursor = orders.encode_cursor(order, rows[-1].sorted_by, rows[-1].id) if has_more else None
+    return Page(rows, next_cursor, total, limit_of_count)
+
+
+def matching(session: Session, actor: Actor, wanted: LeadFilter, *, limit: int = BULK_LIMIT) -> list[uuid.UUID]:
+    """The ids of all leads that ``wanted`` describes, for an action on all of them; in no particular order.
+
+    At most ``limit`` + 1 of them, which reads as “too many for one action”.
+    """
+    timeless, moments = filters.timeless(wanted)
+    return list(session.scalars(_matching(actor, timeless, limit), moments))
+
+
+def vocabulary(session: Session, actor: Actor) -> dict[str, list[str]]:
+    """What ``source``, ``source_workflow`` and ``tags`` hold in this company, in order: choices for a filter.
+
+    Tags are those of the leads that came last, as looking through all leads would take too long; a filter takes any
+    other tag too.
+    """
+    found: dict[str, list[str]] = {"source": [], "source_workflow": [], "tags": []}
+    for row in session.execute(_VOCABULARY, {"company": actor.company_id, "latest": VOCABULARY_FROM}):
+        found[row.column].append(row.value)
+    return {column: sorted(values, key=str.lower) for column, values in found.items()}
 
 
 def rows(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID]) -> list[Row]:
@@ -199,32 +249,37 @@ def find(session: Session, actor: Actor, lead_id: uuid.UUID) -> Row:
 
 @functools.lru_cache(maxsize=256)
 def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tuple[Any, uuid.UUID] | None, offset: int,
-          count: bool) -> Select:
+          count_limit: int) -> Select:
     """The statement of a page. The same lists are drawn again and again, and putting one together takes a while."""
-    by = filters.known_order(order)
+    by = orders.known_order(order)
     condition = filters.matching(actor, wanted)
     if behind is not None:
         chosen = _behind(by, condition, *behind, limit + 1)
     else:
-        chosen = filters.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
+        chosen = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
         chosen = chosen.limit(planned_for(limit + 1)).offset(planned_for(offset))
     chosen = chosen.subquery("chosen")
 
     # The page's ids first, from the index; names of firms only for the rows that are shown.
     query = _LISTED.add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == _LEADS.c.id).order_by(
         *_same_order(by, chosen))
-    return query.add_columns(_count(condition)) if count else query
+    return query.add_columns(_count(condition, count_limit)) if count_limit else query
 
 
-def _count(condition: ColumnElement[bool]) -> Label[int]:
-    counted = select(literal(1)).select_from(Lead).where(condition).limit(planned_for(COUNT_LIMIT + 1)).subquery()
+@functools.lru_cache(maxsize=64)
+def _matching(actor: Actor, wanted: LeadFilter, limit: int) -> Select:
+    return select(Lead.id).where(filters.matching(actor, wanted)).limit(planned_for(limit + 1))
+
+
+def _count(condition: ColumnElement[bool], limit: int) -> Label[int]:
+    counted = select(literal(1)).select_from(Lead).where(condition).limit(planned_for(limit + 1)).subquery()
     return select(func.count()).select_from(counted).scalar_subquery().label("total")
 
 
-def _behind(by: filters.Order, condition: Any, value: Any, lead_id: uuid.UUID, limit: int) -> Select:
+def _behind(by: orders.Order, condition: Any, value: Any, lead_id: uuid.UUID, limit: int) -> Select:
     """The ids behind a cursor: its segments one after the other, each an index range, until the page is full."""
     segments = [
-        filters.ordered(select(Lead.id, by.column.label("sorted_by"), literal(number).label("segment")), by)
+        orders.ordered(select(Lead.id, by.column.label("sorted_by"), literal(number).label("segment")), by)
         .where(condition, segment).limit(planned_for(limit)).subquery()
         for number, segment in enumerate(by.after(value, lead_id))
     ]
@@ -233,7 +288,7 @@ def _behind(by: filters.Order, condition: Any, value: Any, lead_id: uuid.UUID, l
     return together.limit(planned_for(limit))
 
 
-def _same_order(by: filters.Order, chosen: Any) -> tuple[Any, Any]:
+def _same_order(by: orders.Order, chosen: Any) -> tuple[Any, Any]:
     column = chosen.c.sorted_by.desc() if by.descending else chosen.c.sorted_by.asc()
     return (column.nulls_first() if by.nulls_first else column.nulls_last(),
             chosen.c.id.desc() if by.descending else chosen.c.id.asc())
@@ -242,18 +297,42 @@ def _same_order(by: filters.Order, chosen: Any) -> tuple[Any, Any]:
 # ---------------------------------------------------------------- writing
 
 
-def create(session: Session, actor: Actor, values: Mapping[str, Any], *, now: datetime | None = None) -> uuid.UUID:
+def duplicates(session: Session, actor: Actor, *, email: str | None = None,
+               linkedin_url: str | None = None) -> list[Row]:
+    """The company's leads that have this e-mail or LinkedIn address: id, names, email, and ``same``, the field.
+
+    For a look before saving, so what is not an address is nobody's. LinkedIn addresses are compared as
+    ``fields.linkedin_key`` has them.
+    """
+    found = []
+    for name, value in (("email", email), ("linkedin_url", linkedin_url)):
+        try:
+            value = clean(name, value)
+        except Invalid:
+            continue
+        if value is not None:
+            found += session.execute(_DUPLICATES[name], {"company": actor.company_id, "value": value}).all()
+    return found
+
+
+def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
+           batch_id: uuid.UUID | None = None, now: datetime | None = None) -> uuid.UUID:
     """A new lead from its fields, and ``company``, the firm's name; its id.
 
-    Raises Invalid naming each field that was refused, and Duplicate when the company has a lead with this e-mail
-    address. Nothing is written then.
+    ``owner`` is the colleague to assign it to, and ``batch_id`` the batch to undo it by. Raises Invalid naming each
+    field that was refused, NotAllowed for an owner that the actor may not give leads to, and Duplicate when the company
+    has a lead with this e-mail or LinkedIn address. Nothing is written then.
     """
     now = now or datetime.now(UTC)
     cleaned = clean_all(values, NEW_CHECKS)
     firm = cleaned.pop("company", None)
     if not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "linkedin_url")):
         raise Invalid.field("last_name", "A lead needs at least a name, an e-mail address or a LinkedIn address.")
-    _refuse_duplicate(session, actor, cleaned.get("email"))
+    if owner is not None:
+        users.check_can_own(session, actor, owner)
+        check_assign(actor, None, None, owner)
+        cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
+    _refuse_known(session, actor, cleaned)
     try:
         with session.begin_nested():
             if firm:
@@ -262,10 +341,22 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, now: da
                 insert(Lead).values(company_id=actor.company_id, **cleaned).returning(Lead.id)).scalar_one()
     except IntegrityError as error:
         # Somebody else added the same address between the look and the write.
-        _refuse_duplicate(session, actor, cleaned.get("email"))
+        _refuse_known(session, actor, cleaned)
         raise Invalid("This lead could not be added.") from error
-    history.record(session, actor, uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
+    history.record(session, actor, batch_id or uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
     return lead_id
+
+
+def create_once(session: Session, actor: Actor, key: str, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
+                now: datetime | None = None) -> Outcome:
+    """``create``, once for each ``key``: a repeat gets the first outcome. Raises KeyReused beside what create raises."""
+    def act() -> dict[str, Any]:
+        batch_id = uuid.uuid4()
+        lead_id = create(session, actor, values, owner=owner, batch_id=batch_id, now=now)
+        return {"batch_id": str(batch_id), "lead_id": str(lead_id)}
+
+    answer = once.once(session, actor, key, {"values": dict(values), "owner": owner}, act)
+    return Outcome(uuid.UUID(answer["batch_id"]), [uuid.UUID(answer["lead_id"])])
 
 
 def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Progress = lambda done: None,
@@ -316,6 +407,8 @@ def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[u
     if edit.field == "email" and value is not None:
         _refuse_duplicate(session, actor, value)
         _refuse_twice(value, changes.values())
+    if edit.field == "linkedin_url" and value is not None:
+        _refuse_known(session, actor, {"linkedin_url": value}, but=lead.id)
     column = edit.field
     if column == "company":
         column, held, value = "lead_company_id", lead.lead_company_id, value and _firm(session, actor, value)
@@ -462,6 +555,16 @@ def _refuse_duplicate(session: Session, actor: Actor, email: str | None) -> None
         .where(Lead.company_id == actor.company_id, Lead.email == email)).first()
     if other:
         raise Duplicate(f"{name_of(other)} already has the e-mail address {email}.", lead_id=other.id, field="email")
+
+
+def _refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:
+    """Raise Duplicate when another lead than ``but`` has this e-mail or LinkedIn address."""
+    for other in duplicates(session, actor, email=values.get("email"), linkedin_url=values.get("linkedin_url")):
+        if other.id == but:
+            continue
+        what = "e-mail address" if other.same == "email" else "LinkedIn address"
+        raise Duplicate(f"{name_of(other)} already has the {what} {values[other.same]}.", lead_id=other.id,
+                        field=other.same)
 
 
 def _refuse_twice(email: str, changes: Iterable[Change]) -> None:

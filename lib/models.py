@@ -145,6 +145,13 @@ class Lead(Base):
         Index("leads_follow_up_idx", "company_id", text("last_contacted_at DESC NULLS LAST"), text("id DESC"),
               "assigned_to_user_id", postgresql_where=text("status IN ('contacted', 'conversing')")),
         Index("leads_lead_company_id_idx", "lead_company_id"),
+        Index("leads_newest_idx", "company_id", text("created_at DESC NULLS LAST"), text("id DESC")),
+        Index("leads_score_idx", "company_id", text("score DESC NULLS LAST"), text("id DESC")),
+        Index("leads_name_idx", "company_id",
+              # In PostgreSQL's own spelling, so that the two can be compared.
+              text("lower((COALESCE(last_name, ''::text) || ' '::text) || COALESCE(first_name, ''::text))"), "id"),
+        Index("leads_source_idx", "company_id", "source"),
+        Index("leads_source_workflow_idx", "company_id", "source_workflow"),
     )
 
     id: Mapped[uuid.UUID] = _id()

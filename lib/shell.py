@@ -20,6 +20,7 @@ st.logo(str(LOOKS / "logo.svg"), size="medium")
 page = st.navigation(
     [
         st.Page(PAGES / "my_queue.py", title="My queue", icon=":material/inbox:", default=True),
+        st.Page(PAGES / "all_leads.py", title="All leads", icon=":material/groups:", url_path="leads"),
         st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
     ],
     position="top",

@@ -15,7 +15,7 @@ OPEN = tuple(s for s in Status if s not in (Status.CONVERTED, Status.LOST))
 
 @dataclass(frozen=True)
 class View:
-    """``rule`` is a sentence that may name ``{days}``; ``order`` is a key of ``filters.ORDERS``."""
+    """``rule`` is a sentence that may name ``{days}``; ``order`` is a key of ``orders.ORDERS``."""
 
     title: str
     rule: str

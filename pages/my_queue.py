@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db, leads
-from lib.ui import contact_form, grid, identity, listing, notices, outage, tiles, toolbar
+from lib.ui import actions, bulk_dialog, contact_form, grid, identity, jobs, listing, notices, outage, tiles, toolbar
 from lib.ui import desk as desks
-from lib.views import VIEWS
 
 desk = desks.of_session()
 
@@ -19,24 +18,25 @@ def queue() -> None:
         now = datetime.now(UTC)
         people = {str(each.id): each.name for each in team}
         head = st.container()
-        wanted = toolbar.draw()
-        view = VIEWS[wanted.view]
+        view, wanted = toolbar.draw()
 
         with db.transaction() as session:
             numbers = leads.numbers(session, actor, now=now)
-            shown = listing.read(session, desk, actor, wanted, now)
+            shown = listing.read(session, desk, actor, wanted, now, listing.QUEUE)
 
         with head:
             tiles.draw(numbers, actor, toolbar.show)
         notices.disputes(desk, actor.user_id, people, now)
-        toolbar.actions(desk, actor, team, shown)
+        actions.draw(desk, actor, team, shown)
         if not shown.rows:
-            toolbar.nothing_found(wanted, view)
-            return
-        grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
-        toolbar.paging(shown)
+            toolbar.nothing_found(view)
+        else:
+            grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
+            actions.paging(shown, toolbar.PAGE)
         contact_form.go_where_asked(desk)
 
 
+jobs.draw(desk)
 queue()
+bulk_dialog.draw_if_asked(desk)
 contact_form.draw_if_asked(desk)

@@ -3,8 +3,8 @@ import uuid
 import pytest
 from sqlalchemy import func, select
 
-from lib import leads, undo
-from lib.errors import Duplicate, Invalid
+from lib import leads, once, undo
+from lib.errors import Duplicate, Invalid, NotAllowed
 from lib.fields import MAX_SCORE, MAX_TAG, MAX_TAGS
 from lib.models import Lead, LeadCompany, LeadEvent
 from tests.crowd import at_once
@@ -216,3 +216,37 @@ def test_the_same_new_firm_at_the_same_moment_is_made_once(committed_cast, engin
     with engine.connect() as connection:
         firms = connection.scalars(select(LeadCompany.name).where(LeadCompany.company_id == alice.company_id)).all()
     assert firms == ["Globex"]
+
+
+# ---------------------------------------------------------------- with an owner, and once
+
+
+def test_it_can_belong_to_somebody_from_the_start(session, cast, now):
+    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, owner=cast.alice.user_id, now=now)
+
+    assert (row(session, lead_id).assigned_to_user_id, row(session, lead_id).assigned_at) == (cast.alice.user_id, now)
+    assert events(session, lead_id)[0].after["assigned_to_user_id"] == str(cast.alice.user_id)
+
+
+def test_a_rep_cannot_make_a_lead_for_somebody_else(session, cast, now):
+    with pytest.raises(NotAllowed, match="a team lead can give it"):
+        leads.create(session, cast.alice, {"last_name": "Doe"}, owner=cast.bob.user_id, now=now)
+    assert count(session, cast.alice) == 0
+    leads.create(session, cast.tess, {"last_name": "Doe"}, owner=cast.bob.user_id, now=now)
+    assert count(session, cast.alice) == 1
+
+
+def test_nobody_who_has_left_gets_a_lead(session, cast, now):
+    with pytest.raises(Invalid, match="no longer works here"):
+        leads.create(session, cast.tess, {"last_name": "Doe"}, owner=cast.lea.user_id, now=now)
+
+
+def test_a_repeat_with_the_same_key_makes_no_second_lead(session, cast, now):
+    key = once.new_key()
+
+    first, second = (leads.create_once(session, cast.alice, key, {"last_name": "Doe"}, now=now) for _ in range(2))
+
+    assert (first.done, first.batch_id) == (second.done, second.batch_id)
+    assert count(session, cast.alice) == 1
+    undo.undo(session, cast.alice, first.batch_id, now=now)
+    assert count(session, cast.alice) == 0

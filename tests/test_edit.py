@@ -257,6 +257,29 @@ def test_another_leads_address_is_refused(session, cast, now):
     assert row(session, lead_id).email is None
 
 
+def test_a_linkedin_address_of_another_lead_is_refused(session, cast, now):
+    other = make_lead(session, cast.alice, first_name="Grace", last_name="Hopper",
+                      linkedin_url="https://www.linkedin.com/in/grace")
+    lead_id = make_lead(session, cast.alice)
+
+    refusal, = leads.edit(session, cast.alice, [Edit(lead_id, "linkedin_url", None, "www.linkedin.com/in/grace")],
+                          now=now).refused
+
+    assert (type(refusal.error), refusal.error.lead_id, list(refusal.error.fields)) == (
+        Duplicate, other, ["linkedin_url"])
+    assert str(refusal.error).startswith("Grace Hopper already has the LinkedIn address")
+    assert row(session, lead_id).linkedin_url is None
+
+
+def test_a_lead_keeps_its_own_linkedin_address_written_another_way(session, cast, now):
+    lead_id = make_lead(session, cast.alice, linkedin_url="https://www.linkedin.com/in/grace")
+
+    leads.edit(session, cast.alice, [Edit(lead_id, "linkedin_url", ANYTHING, "https://linkedin.com/in/grace/")],
+               now=now).or_raise()
+
+    assert row(session, lead_id).linkedin_url == "https://linkedin.com/in/grace/"
+
+
 def test_one_address_for_two_leads_is_given_to_the_first(session, cast, now):
     # Leads are taken in the order of their ids.
     one, two = sorted(make_lead(session, cast.alice, email=None) for _ in range(2))

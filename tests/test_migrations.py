@@ -216,7 +216,7 @@ def test_an_empty_database_gets_the_whole_schema(anywhere):
                            "lead_events", "api_tokens", "idempotency_keys"}
     assert pipeline(anywhere) == V1 == tuple(Status)
     assert column(anywhere, "SELECT relname FROM pg_class WHERE relname LIKE '%\\_search\\_idx' ORDER BY 1") == [
-        "lead_companies_search_idx", "leads_search_idx"]
+        "lead_companies_search_idx", "leads_full_search_idx", "leads_tags_search_idx"]
     with anywhere.connect() as connection:
         assert schema.is_current(connection)
 
@@ -393,7 +393,7 @@ def test_two_processes_at_once_make_one_schema(fresh, server):
             process.wait()
 
     assert [process.returncode for process in processes] == [0, 0], said
-    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0003"]
+    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0004"]
     assert column(fresh, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
     assert len(column(fresh, "SELECT id FROM leads")) == 20_005
     check(fresh)

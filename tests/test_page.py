@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from lib import filters, leads
+from lib import leads, orders
 from lib.errors import Invalid
-from lib.filters import ORDERS, LeadFilter
+from lib.filters import LeadFilter
+from lib.orders import ORDERS
 from lib.models import Lead, LeadCompany, Status
 from lib.views import VIEWS
 from tests.factories import forgotten, make_firm, make_lead
@@ -65,7 +66,7 @@ def test_walking_by_cursor_visits_every_lead_once_and_in_order(session, cast, or
     with forgotten(session):
         fill(session, cast, drawn)
         by = ORDERS[order]
-        at_a_stretch = list(session.scalars(filters.ordered(select(Lead.id), by)
+        at_a_stretch = list(session.scalars(orders.ordered(select(Lead.id), by)
                                             .where(Lead.company_id == cast.alice.company_id)))
 
         pages = walk(session, cast.alice, EVERYTHING, order, size)

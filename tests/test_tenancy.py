@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import contacts, history, leads, neighbours, once, undo, users
+from lib import bulk, contacts, history, leads, neighbours, once, undo, users
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -22,7 +22,7 @@ from lib.leads import ANYTHING, Edit
 from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, User
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, contacts, history, undo, once, neighbours)
+MODULES = (users, leads, bulk, contacts, history, undo, once, neighbours)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def nothing_there() -> Theirs:
 def theirs(session, cast, now):
     firm = make_firm(session, cast.alice, "Analytical Engines")
     lead_id = make_lead(session, cast.alice, owner=cast.alice, score=1, status="enriched", email="ada@acme.example",
-                        lead_company_id=firm, assigned_at=now)
+                        source="fair", tags=["vip"], lead_company_id=firm, assigned_at=now)
     make_lead(session, cast.bob, last_name="Babbage", lead_company_id=firm)
     key = once.new_key()
     batch = leads.edit(session, cast.alice, [Edit(lead_id, "score", 1, 2)], now=now).batch_id
@@ -93,7 +93,12 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "leads.page": page,
     "leads.rows": lambda session, actor, it, now: leads.rows(session, actor, [it.lead]),
     "leads.find": lambda session, actor, it, now: leads.find(session, actor, it.lead),
+    "leads.matching": lambda session, actor, it, now: leads.matching(session, actor, LeadFilter(search=it.email)),
+    "leads.vocabulary": lambda session, actor, it, now: leads.vocabulary(session, actor),
+    "leads.duplicates": lambda session, actor, it, now: leads.duplicates(session, actor, email=it.email),
     "leads.create": create,
+    "leads.create_once": lambda session, actor, it, now: leads.create_once(
+        session, actor, it.key, {"last_name": "Byron"}, owner=it.user, now=now),
     "leads.edit": lambda session, actor, it, now: leads.edit(
         session, actor, [Edit(it.lead, "score", ANYTHING, 9), Edit(it.lead, "email", ANYTHING, "x@y.example"),
                          Edit(it.lead, "company", ANYTHING, "Another Firm")], now=now),
@@ -101,6 +106,8 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
         session, actor, [it.lead], to=actor.user_id, now=now),
     "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
     "leads.lock": lock,
+    "bulk.set_status": lambda session, actor, it, now: bulk.set_status(session, actor, [it.lead], "lost", now=now),
+    "bulk.tag": lambda session, actor, it, now: bulk.tag(session, actor, [it.lead], add=["theirs"], now=now),
     "contacts.log_contact": lambda session, actor, it, now: contacts.log_contact(
         session, actor, [it.lead], method="email", key=it.key, now=now),
     "contacts.take_back": take_back,

@@ -33,6 +33,11 @@ def go_where_asked(desk: Desk) -> None:
         return
     action, lead_ids = desk.asked_for
     desk.asked_for = None
+    if action == "bulk":
+        st.rerun()
+    if action == "new":
+        st.query_params["new"] = once.new_key()
+        st.rerun()
     if action == "open":
         st.switch_page("../pages/lead.py", query_params=walk.address(desk, lead_ids[0]))
     st.query_params["log"] = ",".join(str(lead_id) for lead_id in lead_ids)

@@ -37,12 +37,15 @@ class Listing:
     params: Any
     ids: list[uuid.UUID]
     count: int
+    count_limit: int
     version: int = 0
     shown: dict[uuid.UUID, dict[str, Any]] = field(default_factory=dict)
     names: dict[uuid.UUID, str] = field(default_factory=dict)
     ticked: set[uuid.UUID] = field(default_factory=set)
     handled: dict[tuple[uuid.UUID, str], Any] = field(default_factory=dict)
     is_drawn: bool = False
+    takes_all: bool = False
+    """Whether actions are meant for all leads that match, not only for those that are ticked on this page."""
 
     @property
     def key(self) -> str:
@@ -68,6 +71,7 @@ class Listing:
     def draw_anew(self, ticked: Sequence[uuid.UUID] | None = None) -> None:
         """Let the next run draw a new grid, without what the browser holds; ticks are carried over or replaced."""
         self.ticked = set(self.selected() if ticked is None else ticked)
+        self.takes_all = False
         self.handled.clear()
         self.version += 1
 

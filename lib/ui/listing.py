@@ -1,7 +1,7 @@
 """What a page of a list shows: chosen by the toolbar, read in at most two statements, frozen until it is refreshed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Row
@@ -12,22 +12,24 @@ from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.ui.desk import Desk
 from lib.ui.grid import Listing
-from lib.views import VIEWS
 
 PAGE_SIZE = 50
-QUEUE = "queue"
-CURSORS = "queue cursors"
+# The lists that a session can have open, one for each page that shows one.
+QUEUE, ALL = "queue", "all"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the toolbar asks for. ``order`` is empty for the view's own; ``page`` counts from 1."""
+    """What a page's toolbar asks for.
 
-    view: str
-    statuses: tuple[str, ...]
-    search: str
+    ``asked`` are the words of it, which stay the same while nothing else is asked for; ``filter_at`` says what they mean
+    at one moment. ``order`` is a key of ``orders.ORDERS``, and ``page`` counts from 1.
+    """
+
+    asked: Hashable
     order: str
     page: int
+    filter_at: Callable[[Actor, datetime], LeadFilter] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -39,42 +41,34 @@ class Shown:
     moved: int
 
 
-def read(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datetime) -> Shown:
+def read(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datetime, key: str = QUEUE) -> Shown:
     """The page that is wanted. Its rows keep their order until something else is wanted or it is refreshed."""
-    current: Listing | None = desk.lists.get(QUEUE)
+    current: Listing | None = desk.lists.get(key)
     params = (actor.user_id, wanted)
     if current is not None and current.params == params:
         rows = leads.rows(session, actor, current.ids)
-        there = [row.id for row in _page(session, desk, actor, wanted, now).rows]
-        return Shown(current, rows, _moved(current.ids, there))
-    page = _page(session, desk, actor, wanted, now)
-    current = Listing(params, [row.id for row in page.rows], page.count)
-    desk.lists[QUEUE] = current
+        page = _page(session, desk, actor, wanted, now, key)
+        return Shown(current, rows, _moved(current.ids, [row.id for row in page.rows]))
+    page = _page(session, desk, actor, wanted, now, key)
+    current = Listing(params, [row.id for row in page.rows], page.count, page.count_limit)
+    desk.lists[key] = current
     return Shown(current, page.rows, 0)
 
 
-def refresh(desk: Desk) -> None:
-    desk.lists.pop(QUEUE, None)
+def refresh(desk: Desk, key: str = QUEUE) -> None:
+    desk.lists.pop(key, None)
 
 
-def _page(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datetime) -> leads.Page:
-    view = VIEWS[wanted.view]
-    narrowed = _narrow(view.filter(actor, now), wanted)
-    order = wanted.order or view.order
+def _page(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datetime, key: str) -> leads.Page:
     # A page that was reached by turning pages goes on behind the one before; a bookmark has to count its way there.
-    known = desk.lists.setdefault(CURSORS, {})
-    place = (actor.user_id, wanted.view, wanted.statuses, wanted.search, order)
+    known = desk.lists.setdefault(f"{key} cursors", {})
+    place = (actor.user_id, wanted.asked, wanted.order)
     cursor = known.get((place, wanted.page))
-    page = leads.page(session, actor, narrowed, order=order, limit=PAGE_SIZE, cursor=cursor,
-                      offset=0 if cursor else (wanted.page - 1) * PAGE_SIZE)
+    page = leads.page(session, actor, wanted.filter_at(actor, now), order=wanted.order, limit=PAGE_SIZE,
+                      cursor=cursor, offset=0 if cursor else (wanted.page - 1) * PAGE_SIZE)
     if page.next_cursor:
         known[place, wanted.page + 1] = page.next_cursor
     return page
-
-
-def _narrow(found: LeadFilter, wanted: Wanted) -> LeadFilter:
-    """The view's leads that also have one of these statuses and contain the words searched for."""
-    return replace(found, also_statuses=wanted.statuses, search=wanted.search)
 
 
 def _moved(ids: Sequence, there: Sequence) -> int:

@@ -47,7 +47,7 @@ def disputes(desk: Desk, user_id: uuid.UUID, people: dict[str, str], now: dateti
                 told = (f"{words.plain(conflict.by or 'Somebody else')} changed {what} to "
                         f"**{words.plain(theirs)}**{since}.")
             st.markdown(f":material/call_split: **Not saved.** {told} You chose **{words.plain(yours)}**.")
-            st.button(f"Change it to {yours}"[:60], key=f"insist:{number}:{conflict.lead_id}:{conflict.field}",
+            st.button(f"Change it to {words.plain(yours[:45])}", key=f"insist:{number}:{conflict.lead_id}:{conflict.field}",
                       on_click=_insist, args=(desk, user_id, dispute))
             st.button("Leave it", type="tertiary", key=f"yield:{number}:{conflict.lead_id}:{conflict.field}",
                       on_click=_drop, args=(desk, dispute))

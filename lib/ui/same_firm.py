@@ -32,8 +32,8 @@ def draw(lead: Row, found: AtSameFirm, now: datetime) -> None:
     more = found.total - len(found.rows)
     if more > 0:
         label = f"And more than {LOOKED_AT - len(found.rows):,} others" if found.total > LOOKED_AT else f"And {more:,} more"
-        st.page_link("../pages/my_queue.py", label=label, icon=":material/search:",
-                     query_params={"q": lead.company})
+        st.page_link("../pages/all_leads.py", label=label, icon=":material/search:",
+                     query_params={"firm": lead.company})
 
 
 def last_touch(other: Row, now: datetime) -> str:

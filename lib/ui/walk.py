@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
-from lib import db, leads, users
+from lib import db, users
 from lib.errors import LeadDeskError
 from lib.ui import lead_form, words
 from lib.ui import listing as listings
@@ -34,8 +34,8 @@ class List:
     page_number: str
 
 
-LISTS = {"queue": List("My queue", "../pages/my_queue.py", "page"),
-         "all": List("All leads", "../pages/all_leads.py", "p")}
+LISTS = {listings.QUEUE: List("My queue", "../pages/my_queue.py", "page"),
+         listings.ALL: List("All leads", "../pages/all_leads.py", "p")}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Place:
 
     @property
     def is_last(self) -> bool:
-        return self.row >= self.listing.count and self.listing.count <= _limit(self.listing)
+        return self.row >= self.listing.count and self.listing.count <= self.listing.count_limit
 
 
 def address(desk: Desk, lead_id: uuid.UUID) -> dict[str, str]:
@@ -92,7 +92,7 @@ def show(lead_id: uuid.UUID) -> None:
 def _place(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID) -> Place:
     key, _, query = st.query_params.get("from", "").partition("?")
     if key not in LISTS:
-        return Place("queue", {})
+        return Place(listings.QUEUE, {})
     asked = parse_qs(query)
     listing: Listing | None = desk.lists.get(key)
     if listing is None or listing.params[0] != user_id or lead_id not in listing.ids:
@@ -128,7 +128,8 @@ def _page(desk: Desk, user_id: uuid.UUID, place: Place, page: int) -> Listing:
     held = desk.lists[place.key]
     with db.transaction() as session:
         actor, _ = users.sign_in(session, user_id)
-        shown = listings.read(session, desk, actor, replace(held.params[1], page=page), datetime.now(UTC))
+        shown = listings.read(session, desk, actor, replace(held.params[1], page=page), datetime.now(UTC),
+                               place.key)
     if not shown.rows:
         desk.lists[place.key] = held
     return shown.listing
@@ -139,11 +140,5 @@ def _written(key: str, asked: Mapping[str, Any]) -> str:
 
 
 def _position(place: Place) -> str:
-    limit = _limit(place.listing)
-    count = place.listing.count
+    count, limit = place.listing.count, place.listing.count_limit
     return f"{place.row:,} of {count:,}" if count <= limit else f"{place.row:,} of more than {limit:,}"
-
-
-def _limit(listing: Listing) -> int:
-    """Up to where the leads of the list were counted."""
-    return getattr(listing, "count_limit", leads.COUNT_LIMIT)

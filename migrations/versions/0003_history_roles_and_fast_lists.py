@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from lib import indexes
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -40,11 +42,7 @@ TIMESTAMPED = ("companies", "users", "lead_companies", "leads")
 
 
 def upgrade() -> None:
-    with op.get_context().autocommit_block():
-        build = INDEXES | (SEARCH_INDEXES if _extensions() else {})
-        for name, definition in build.items():
-            _drop_if_half_built(name)
-            op.execute(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {definition}")
+    indexes.build(INDEXES, search=SEARCH_INDEXES)
 
     _tidy_emails()
     op.add_column("leads", sa.Column("last_response_at", postgresql.TIMESTAMP(timezone=True)))
@@ -80,29 +78,6 @@ def downgrade() -> None:
     op.execute("ALTER TABLE leads RESET (autovacuum_vacuum_scale_factor, autovacuum_analyze_scale_factor)")
     for name in [*INDEXES, *SEARCH_INDEXES]:
         op.execute(f"DROP INDEX IF EXISTS {name}")
-
-
-def _extensions() -> bool:
-    """Whether the search indexes can be built: pg_trgm and btree_gin are there, or could be made.
-
-    Both are trusted extensions; a server that lacks them, or a role that may not create them, still gets everything
-    else, and search gives the same rows, slower.
-    """
-    connection = op.get_bind()
-    for name in ("pg_trgm", "btree_gin"):
-        try:
-            connection.execute(sa.text(f"CREATE EXTENSION IF NOT EXISTS {name}"))
-        except sa.exc.DBAPIError:
-            return False
-    return True
-
-
-def _drop_if_half_built(name: str) -> None:
-    """An interrupted CREATE INDEX CONCURRENTLY leaves an invalid index behind, which IF NOT EXISTS would keep."""
-    invalid = op.get_bind().scalar(sa.text(
-        "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(:name) AND NOT indisvalid"), {"name": name})
-    if invalid:
-        op.execute(f"DROP INDEX CONCURRENTLY {name}")
 
 
 def _tidy_emails() -> None:

@@ -1,0 +1,43 @@
+"""All Leads: every lead of the company, found by any column, and changed one by one or all that match at once."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib import db
+from lib.ui import (actions, bulk_dialog, contact_form, finder, grid, identity, jobs, listing, new_lead, notices,
+                    outage, vocabulary)
+from lib.ui import desk as desks
+
+desk = desks.of_session()
+
+
+@st.fragment(run_every=20)
+def all_leads() -> None:
+    with outage.handled():
+        actor, team = identity.current()
+        now = datetime.now(UTC)
+        people = {str(each.id): each.name for each in team}
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.header("All leads", anchor=False)
+            new_lead.button(desk)
+        query, wanted = finder.draw(actor, team, vocabulary.of(desk, actor, now))
+
+        with db.transaction() as session:
+            shown = listing.read(session, desk, actor, wanted, now, listing.ALL)
+
+        notices.disputes(desk, actor.user_id, people, now)
+        actions.draw(desk, actor, team, shown, key=listing.ALL)
+        if not shown.rows:
+            finder.nothing_found(query)
+        else:
+            grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
+            actions.paging(shown, finder.PAGE)
+        contact_form.go_where_asked(desk)
+
+
+jobs.draw(desk)
+all_leads()
+bulk_dialog.draw_if_asked(desk)
+new_lead.draw_if_asked(desk)
+contact_form.draw_if_asked(desk)
