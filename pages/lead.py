@@ -21,13 +21,15 @@ def lead_page() -> None:
         now = datetime.now(UTC)
         people = {str(each.id): each.name for each in team}
         lead_id = asked_for()
-        walk.draw(desk, actor.user_id, lead_id)
+        who, actions = st.columns([5, 6], gap="medium", vertical_alignment="bottom")
+        with actions:
+            walk.draw(desk, actor.user_id, lead_id)
 
         with db.transaction() as session:
             lead = leads.find(session, actor, lead_id)
             others = neighbours.at_same_firm(session, actor, lead_id, limit=same_firm.SHOWN)
 
-        lead_header.draw(desk, actor, lead, team)
+        lead_header.draw(desk, actor, lead, team, who, actions)
         notices.line(desk, actor.user_id, lead_header.last_contact(lead, now))
         notices.disputes(desk, actor.user_id, people, now)
         columns = st.grid(3, min_column_width=290, gap="medium", key="lead")

@@ -27,11 +27,15 @@ FIELDS = ("first_name", "last_name", "job_title", "company", "email", "phone", "
 
 @dataclass
 class Form:
-    """One opening of a lead's form. ``seen`` are the values that it was drawn with, ``key`` is new for each opening."""
+    """One opening of a lead's form: ``seen`` are the values that it was drawn with, ``key`` is new for each opening.
+
+    ``turn`` is that of the desk when it was drawn last.
+    """
 
     key: str
     lead: str
     seen: dict[str, Any]
+    turn: int
 
     def typed(self) -> dict[str, Any]:
         """What the fields hold that is not what was seen in them."""
@@ -88,14 +92,19 @@ def left_unsaved(desk: Desk, lead_id: uuid.UUID) -> dict[uuid.UUID, str]:
 def _opened(desk: Desk, lead: Row) -> Form:
     forms = _forms(desk)
     for other, form in list(forms.items()):
-        # Whoever comes back to a form in which nothing was typed, be it this one, sees the lead as it is by then.
+        # Whoever comes back to a form in which nothing was typed, be it this one, sees the lead as it is by then, and
+        # so does who has just done something to it, such as an undo. A colleague's change alone leaves the form as it
+        # is: letters that were typed and have not left the browser yet would be gone.
         is_on_screen = other == lead.id and f"save:{form.key}" in st.session_state
-        if not is_on_screen and not form.typed():
+        is_outdated = form.turn != desk.turn and form.seen != _values(lead)
+        if (not is_on_screen or is_outdated) and not form.typed():
             _close(desk, other)
     if lead.id not in forms:
         number = desk.lists.setdefault("forms opened", {}).get(lead.id, 0)
-        forms[lead.id] = Form(f"{lead.id}:{number}", leads.name_of(lead), _values(lead))
-    return forms[lead.id]
+        forms[lead.id] = Form(f"{lead.id}:{number}", leads.name_of(lead), _values(lead), desk.turn)
+    form = forms[lead.id]
+    form.turn = desk.turn
+    return form
 
 
 def _close(desk: Desk, lead_id: uuid.UUID) -> None:

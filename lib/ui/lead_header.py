@@ -6,6 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 from sqlalchemy import Row
+from streamlit.delta_generator import DeltaGenerator
 
 from lib import leads
 from lib.auth import Actor
@@ -16,8 +17,9 @@ from lib.ui.desk import Desk
 from lib.users import Member
 
 
-def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member]) -> None:
-    who, actions = st.columns(2, gap="large", vertical_alignment="bottom")
+def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member], who: DeltaGenerator,
+         actions: DeltaGenerator) -> None:
+    """Draw who it is into ``who``, and what can be done at once into ``actions``."""
     with who, st.container(gap="xxsmall"):
         st.header(words.plain(leads.name_of(lead)), anchor=False)
         about = [part for part in (lead.job_title, lead.company, lead.company_industry) if part]

@@ -66,9 +66,16 @@ def address(desk: Desk, lead_id: uuid.UUID) -> dict[str, str]:
 
 
 def draw(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID) -> None:
-    """The way back to the list, the steps to its other leads, and to those where something was left unsaved."""
+    """The leads where something was left unsaved, the way back to the list, and the steps to its other leads.
+
+    The steps stand at the right, where they stay whatever comes before them.
+    """
     place = _place(desk, user_id, lead_id)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="walk"):
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small",
+                      key="walk"):
+        for other, name in list(lead_form.left_unsaved(desk, lead_id).items())[:2]:
+            st.button(f"Not saved: {words.plain(name)}", key=f"unsaved:{other}", icon=":material/edit:", type="tertiary",
+                      help="Open this lead, with what you typed", on_click=show, args=(other,))
         shown = LISTS[place.key]
         st.page_link(shown.page, label=shown.title, icon=":material/arrow_back:", query_params=place.asked)
         if place.listing is not None:
@@ -79,9 +86,6 @@ def draw(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID) -> None:
             st.button("Next", key="next", icon=":material/chevron_right:", type="tertiary", shortcut="Alt+J",
                       help="The next lead in the list", disabled=place.is_last, on_click=_go,
                       args=(desk, user_id, place, 1))
-        for other, name in list(lead_form.left_unsaved(desk, lead_id).items())[:2]:
-            st.button(words.plain(f"Not saved: {name}"), key=f"unsaved:{other}", icon=":material/edit:", type="tertiary",
-                      help="Open this lead, with what you typed", on_click=show, args=(other,))
 
 
 def show(lead_id: uuid.UUID) -> None:

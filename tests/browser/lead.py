@@ -35,7 +35,13 @@ class LeadPage(DeskPage):
         return self
 
     def show_events(self, kind: str) -> Self:
-        return self.choose("Show", kind)
+        box = self.settled().page.locator(".st-key-history").get_by_role("combobox")
+        # A menu closes when the page moves under it.
+        box.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(500)
+        box.click()
+        self.page.get_by_role("option", name=kind).click()
+        return self
 
     def at_same_firm(self) -> Locator:
         return self.page.locator(".st-key-same_firm")
