@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from lib.ui import words
 
+EMPTY = (None, "", [], {})
 # Found by the workflow, and from there in fields of the lead's own.
 OWN = ("email", "phone", "job_title", "linkedin_url")
 
@@ -27,7 +28,7 @@ def draw(lead: Row) -> None:
 
 
 def readable(data: Mapping[str, Any], without: Collection[str] = ()) -> Iterator[tuple[str, str]]:
-    """Nested values as “Funding, round” and “Series A”, in the order they came; what is empty is left out."""
+    """The facts by name, in the order they came, such as “Funding” and “round Series A”; what is empty is left out."""
     for key, value in data.items():
         if key not in without:
             yield from _told(_words(key), value)
@@ -35,21 +36,28 @@ def readable(data: Mapping[str, Any], without: Collection[str] = ()) -> Iterator
 
 def _told(name: str, value: Any) -> Iterator[tuple[str, str]]:
     match value:
-        case None | "" | []:
+        case _ if value in EMPTY:
             return
+        case Mapping() if _is_flat(value):
+            told = [f"{_words(key).lower()} {_text(each)}" for key, each in value.items() if each not in EMPTY]
+            yield from _told(name, " · ".join(told))
         case Mapping():
             for key, each in value.items():
                 yield from _told(f"{name}, {_words(key).lower()}", each)
         case list() if any(isinstance(each, dict | list) for each in value):
             for number, each in enumerate(value, start=1):
-                if isinstance(each, dict) and not any(isinstance(inner, dict | list) for inner in each.values()):
-                    # A line for each thing found: “funding · Mentioned a new round · 2026-09-28”.
-                    each = " · ".join(_text(inner) for inner in each.values() if inner not in (None, ""))
-                yield from _told(f"{name} {number}", each)
+                # A line for each thing found: “funding · Mentioned a new round · 2026-09-28”.
+                line = isinstance(each, dict) and _is_flat(each)
+                yield from _told(f"{name} {number}", " · ".join(_text(inner) for inner in each.values()
+                                                                if inner not in EMPTY) if line else each)
         case list():
             yield name, ", ".join(_text(each) for each in value)
         case _:
             yield name, _text(value)
+
+
+def _is_flat(value: Mapping[str, Any]) -> bool:
+    return not any(isinstance(each, dict | list) for each in value.values())
 
 
 def _text(value: Any) -> str:
