@@ -68,8 +68,8 @@ class LeadFilter:
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether finding all that match may mean to look at every lead: then a list counts less far."""
-        return bool(self.search or self.job_title or self.company)
+        """Whether nobody can know beforehand how many match, few or nearly all: then a list counts less far."""
+        return bool(self.search or self.job_title or self.company or self.tags_any or self.tags_all)
 
 
 # The clock is no part of a statement, or a list such as Follow-ups Due would need a new one every time.

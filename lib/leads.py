@@ -255,6 +255,8 @@ def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tupl
     condition = filters.matching(actor, wanted)
     if behind is not None:
         chosen = _behind(by, condition, *behind, limit + 1)
+    elif wanted.is_open_ended:
+        chosen, found = _few_or_many(by, condition, limit + 1, offset)
     else:
         chosen = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
         chosen = chosen.limit(planned_for(limit + 1)).offset(planned_for(offset))
@@ -263,7 +265,31 @@ def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tupl
     # The page's ids first, from the index; names of firms only for the rows that are shown.
     query = _LISTED.add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == _LEADS.c.id).order_by(
         *_same_order(by, chosen))
-    return query.add_columns(_count(condition, count_limit)) if count_limit else query
+    if not count_limit:
+        return query
+    if wanted.is_open_ended and behind is None:
+        return query.add_columns(found.label("total"))
+    return query.add_columns(_count(condition, count_limit))
+
+
+def _few_or_many(by: orders.Order, condition: ColumnElement[bool], limit: int,
+                 offset: int) -> tuple[Select, ColumnElement[int]]:
+    """The ids of a page where the planner cannot know how many leads match, and how many do (SEARCH_COUNT_LIMIT + 1
+    at most).
+
+    A word or a tag that next to nobody has is best looked up and then put in order; one that many have, found by
+    walking along the order. The planner guesses, and a wrong guess walks along the whole table. So the first thousand
+    are looked up, and the walk is only taken where that was not all.
+    """
+    few = orders.joined(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
+    few = few.limit(planned_for(SEARCH_COUNT_LIMIT + 1)).cte("few")
+    found = select(func.count()).select_from(few).scalar_subquery()
+    sorted_few = (select(few.c.id, few.c.sorted_by).where(found <= SEARCH_COUNT_LIMIT).order_by(*_same_order(by, few))
+                  .limit(planned_for(limit)).offset(planned_for(offset)).subquery())
+    walked = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(
+        condition, found > SEARCH_COUNT_LIMIT)
+    walked = walked.limit(planned_for(limit)).offset(planned_for(offset)).subquery()
+    return select(sorted_few.c.id, sorted_few.c.sorted_by).union_all(select(walked.c.id, walked.c.sorted_by)), found
 
 
 @functools.lru_cache(maxsize=64)

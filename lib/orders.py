@@ -98,9 +98,14 @@ JOINS = {LeadCompany: Lead.lead_company_id == LeadCompany.id, User: Lead.assigne
 
 def ordered(query: Select, order: Order) -> Select:
     """The query in this order, joined with what the order needs."""
+    return joined(query, order).order_by(*order.by())
+
+
+def joined(query: Select, order: Order) -> Select:
+    """The query joined with what the order needs, in no order yet."""
     for table in order.joins:
         query = query.outerjoin(table, JOINS[table])
-    return query.order_by(*order.by())
+    return query
 
 
 def known_order(name: str) -> Order:

@@ -214,6 +214,28 @@ def test_the_count_stops_one_past_its_limit(session, cast, monkeypatch, made, co
     assert leads.page(session, cast.alice, EVERYTHING, limit=2).count == counted
 
 
+@pytest.mark.parametrize("bound", [1, 5, 1000])
+@pytest.mark.parametrize("order", ["newest", "company", "owner", "score"])
+def test_what_a_search_finds_comes_in_order_whether_it_is_much_or_little(session, cast, monkeypatch, bound, order):
+    monkeypatch.setattr(leads, "SEARCH_COUNT_LIMIT", bound)
+    firms = [make_firm(session, cast.alice, "Acme"), None]
+    for number in range(7):
+        make_lead(session, cast.alice, first_name="Zyxw", score=number * 5 % 7, lead_company_id=firms[number % 2],
+                  owner=cast.alice if number % 3 else None, created_at=MOMENT + timedelta(days=number * 3 % 7))
+        make_lead(session, cast.alice, first_name="Bob")
+    by = ORDERS[order]
+    at_a_stretch = list(session.scalars(orders.ordered(select(Lead.id), by).where(
+        Lead.company_id == cast.alice.company_id, Lead.first_name == "Zyxw")))
+
+    wanted = LeadFilter(search="ZYX")
+    pages = [leads.page(session, cast.alice, wanted, order=order, limit=3, offset=offset) for offset in (0, 3, 6)]
+
+    assert [row.id for page in pages for row in page.rows] == at_a_stretch
+    assert {page.count for page in pages} == {min(7, bound + 1)}
+    assert [page.next_cursor is not None for page in pages] == [True, True, False]
+    assert [lead_id for page in walk(session, cast.alice, wanted, order, 3) for lead_id in page] == at_a_stretch
+
+
 def test_a_page_behind_the_end_is_empty_and_still_counts_the_list(session, cast):
     make_lead(session, cast.alice)
 

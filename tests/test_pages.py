@@ -87,3 +87,34 @@ def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(sessi
     assert [error.value for error in app.error] == [
         "You have no access to Lead Desk. Ask your manager to add you."]
     assert not app.metric
+
+
+# ---------------------------------------------------------------- all leads
+
+
+def test_all_leads_says_when_there_are_none_yet(cast, open_as):
+    app = open_as(cast.alice, page="all_leads.py")
+
+    assert any("There are no leads yet" in each.value for each in app.markdown)
+
+
+def test_a_filter_from_the_address_is_a_chip_and_can_be_cleared(session, cast, open_as):
+    make_lead(session, cast.alice, owner=cast.bob)
+    app = open_as(cast.alice, page="all_leads.py", owner="Me")
+    assert any("No lead matches your search and filters" in each.value for each in app.markdown)
+
+    app.button(key="chip_owner").click().run()
+
+    assert not app.exception
+    assert not any("No lead matches" in each.value for each in app.markdown)
+    assert "owner" not in app.query_params
+
+
+def test_a_day_that_cannot_be_understood_is_said_and_the_list_is_there(session, cast, open_as):
+    make_lead(session, cast.alice)
+
+    app = open_as(cast.alice, page="all_leads.py", created_after="whenever")
+
+    assert [each.value.replace("\\", "") for each in app.warning] == [
+        "“whenever” is not a day; write it like 2026-01-10 or 30 days ago."]
+    assert not app.error

@@ -63,8 +63,10 @@ def _page(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datet
     # A page that was reached by turning pages goes on behind the one before; a bookmark has to count its way there.
     known = desk.lists.setdefault(f"{key} cursors", {})
     place = (actor.user_id, wanted.asked, wanted.order)
-    cursor = known.get((place, wanted.page))
-    page = leads.page(session, actor, wanted.filter_at(actor, now), order=wanted.order, limit=PAGE_SIZE,
+    asked = wanted.filter_at(actor, now)
+    # The few that a search finds are put in order anyway, and walking on to the next of them would take long.
+    cursor = None if asked.is_open_ended else known.get((place, wanted.page))
+    page = leads.page(session, actor, asked, order=wanted.order, limit=PAGE_SIZE,
                       cursor=cursor, offset=0 if cursor else (wanted.page - 1) * PAGE_SIZE)
     if page.next_cursor:
         known[place, wanted.page + 1] = page.next_cursor
