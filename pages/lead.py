@@ -23,7 +23,7 @@ def lead_page() -> None:
         lead_id = asked_for()
         who, actions = st.columns([5, 6], gap="medium", vertical_alignment="bottom")
         with actions:
-            walk.draw(desk, actor.user_id, lead_id)
+            walk.draw(desk, actor, team, lead_id)
 
         with db.transaction() as session:
             lead = leads.find(session, actor, lead_id)

@@ -82,14 +82,32 @@ def test_notes_without_a_space_are_cut_too(session, cast, now, open_lead, text):
     assert len(open_lead(cast.alice, lead_id).text[0].value) <= timeline.NOTES_SHOWN + 2
 
 
-@pytest.mark.parametrize("came_from", ["", "nowhere", "queue", "queue?view=My+leads", "all?p=x&firm=%00", "?", "all"])
+@pytest.mark.parametrize("came_from", ["", "nowhere", "queue", "queue?view=Gossip", "queue?page=99999999&sort=x", "?",
+                                       "all?p=x&firm=%00", "all?owner=Nobody+else&created_after=x", "all?p=2"])
 def test_whatever_list_an_address_names_the_lead_is_shown(session, cast, open_lead, came_from):
     lead_id = make_lead(session, cast.alice, first_name="Rita", last_name="Ready")
 
     app = open_lead(cast.alice, lead_id, **{"from": came_from})
 
     assert "Rita Ready" in [header.value for header in app.header]
-    assert "next" not in {button.key for button in app.button}
+
+
+@pytest.mark.parametrize("came_from", [
+    "queue?view=Ready+for+outreach&status=Enriched&status=New&sort=Name&q=ri",
+    "all?owner=Me&stage=Enriched&score_min=5&created_after=30+days+ago&never_contacted=true&firm=acme&has=E-mail&tags=vip",
+])
+def test_a_list_that_the_session_has_not_open_is_read_from_the_address(session, cast, open_lead, came_from):
+    firm = make_firm(session, cast.alice, "Acme")
+    rita, rick = (make_lead(session, cast.alice, owner=cast.alice, first_name=name, status="enriched", score=score,
+                            tags=["vip"], lead_company_id=firm) for name, score in (("Rita", 9), ("Rick", 8)))
+    make_lead(session, cast.alice, owner=cast.alice, first_name="Rio", status="contacted", lead_company_id=firm)
+    make_lead(session, cast.alice, owner=cast.bob, first_name="Ria", status="enriched", lead_company_id=firm)
+
+    # Before that, the session has another list open: the queue that the app begins with.
+    for lead_id in (rita, rick):
+        app = open_lead(cast.alice, lead_id, **{"from": came_from})
+        assert any(each in said(app) for each in ("1 of 2", "2 of 2"))
+        assert sum(app.button(key=key).disabled for key in ("previous", "next")) == 1
 
 
 def test_the_others_of_the_firm_are_told_with_their_last_touch(session, cast, now, open_lead):

@@ -13,7 +13,7 @@ import streamlit as st
 from lib import contacts, db, leads, once
 from lib.models import Direction, Method
 from lib.ui import desk as desks
-from lib.ui import identity, walk, words
+from lib.ui import came_from, identity, words
 from lib.ui.desk import Desk
 
 DIRECTIONS = {Direction.OUTBOUND: "We reached out", Direction.INBOUND: "They got in touch"}
@@ -39,7 +39,7 @@ def go_where_asked(desk: Desk) -> None:
         st.query_params["new"] = once.new_key()
         st.rerun()
     if action == "open":
-        st.switch_page("../pages/lead.py", query_params=walk.address(desk, lead_ids[0]))
+        st.switch_page("../pages/lead.py", query_params=came_from.address(desk, lead_ids[0]))
     st.query_params["log"] = ",".join(str(lead_id) for lead_id in lead_ids)
     st.query_params["form"] = once.new_key()
     st.rerun()

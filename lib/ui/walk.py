@@ -1,28 +1,25 @@
 """Walking a list lead by lead: which list a lead was opened from, where it stands in it, the next and the one before.
 
-The list is in the lead's URL, as ``from=queue?view=…&page=2``: the way back, which a link keeps. Walking itself needs
-the list that this session has drawn, frozen as it was; at the end of its page it goes on to the neighbouring one.
+The list is in the lead's URL, as ``from=queue?view=…&page=2``, which a link keeps. Walking goes by the list that this
+session has drawn, frozen as it was; at the end of its page it goes on to the neighbouring one.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
 from lib import db, users
+from lib.auth import Actor
 from lib.errors import LeadDeskError
-from lib.ui import lead_form, words
+from lib.ui import came_from, finder, lead_form, toolbar, words
 from lib.ui import listing as listings
 from lib.ui.desk import Desk, Notice
 from lib.ui.grid import Listing
 from lib.ui.listing import PAGE_SIZE
-
-# Parts of a list's address that are no part of the list.
-APART = ("as", "log", "form", "new", "embed", "embed_options")
+from lib.users import Member
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ LISTS = {listings.QUEUE: List("My queue", "../pages/my_queue.py", "page"),
 class Place:
     """Where a lead stands: the list by its key, its own words in the URL, and the row, counted over all pages from 1.
 
-    Without a listing in the session there is the way back and nothing else.
+    There is no listing for a lead that does not stand on the page of the list that is open.
     """
 
     key: str
@@ -55,22 +52,13 @@ class Place:
         return self.row >= self.listing.count and self.listing.count <= self.listing.count_limit
 
 
-def address(desk: Desk, lead_id: uuid.UUID) -> dict[str, str]:
-    """The parameters of the URL of a lead that was opened from a row of the list that is on the screen."""
-    clicked = desk.lists.pop("clicked", None)
-    key = next((key for key in LISTS if clicked is not None and desk.lists.get(key) is clicked), None)
-    if key is None:
-        return {"id": str(lead_id)}
-    asked = {name: st.query_params.get_all(name) for name in st.query_params if name not in APART}
-    return {"id": str(lead_id), "from": _written(key, asked)}
-
-
-def draw(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID) -> None:
+def draw(desk: Desk, actor: Actor, team: Sequence[Member], lead_id: uuid.UUID) -> None:
     """The leads where something was left unsaved, the way back to the list, and the steps to its other leads.
 
     The steps stand at the right, where they stay whatever comes before them.
     """
-    place = _place(desk, user_id, lead_id)
+    place = _place(desk, actor, team, lead_id)
+    user_id = actor.user_id
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small",
                       key="walk"):
         for other, name in list(lead_form.left_unsaved(desk, lead_id).items())[:2]:
@@ -93,13 +81,17 @@ def show(lead_id: uuid.UUID) -> None:
     st.query_params["id"] = str(lead_id)
 
 
-def _place(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID) -> Place:
-    key, _, query = st.query_params.get("from", "").partition("?")
-    if key not in LISTS:
+def _place(desk: Desk, actor: Actor, team: Sequence[Member], lead_id: uuid.UUID) -> Place:
+    key, asked = came_from.read()
+    if key is None:
         return Place(listings.QUEUE, {})
-    asked = parse_qs(query)
+    wanted = toolbar.of_url(asked) if key == listings.QUEUE else finder.of_url(asked, actor, team)
     listing: Listing | None = desk.lists.get(key)
-    if listing is None or listing.params[0] != user_id or lead_id not in listing.ids:
+    if listing is None or listing.params != (actor.user_id, wanted):
+        # The page was loaded anew, somebody sent the link, or another list has been looked at since.
+        with db.transaction() as session:
+            listing = listings.read(session, desk, actor, wanted, datetime.now(UTC), key).listing
+    if lead_id not in listing.ids:
         return Place(key, asked)
     return Place(key, asked, listing, (listing.params[1].page - 1) * PAGE_SIZE + listing.ids.index(lead_id) + 1)
 
@@ -121,7 +113,7 @@ def _go(desk: Desk, user_id: uuid.UUID, place: Place, step: int) -> None:
             return
         position = 0 if step > 0 else len(listing.ids) - 1
         number = LISTS[place.key].page_number
-        st.query_params["from"] = _written(place.key, dict(place.asked) | {number: [str(page)]})
+        st.query_params["from"] = came_from.written(place.key, dict(place.asked) | {number: [str(page)]})
         # The list's own widget, which would come back to the page that it was left on.
         st.session_state[number] = page
     show(listing.ids[position])
@@ -137,10 +129,6 @@ def _page(desk: Desk, user_id: uuid.UUID, place: Place, page: int) -> Listing:
     if not shown.rows:
         desk.lists[place.key] = held
     return shown.listing
-
-
-def _written(key: str, asked: Mapping[str, Any]) -> str:
-    return f"{key}?{urlencode(asked, doseq=True)}" if asked else key
 
 
 def _position(place: Place) -> str:

@@ -77,6 +77,29 @@ def test_a_link_to_a_lead_works_without_its_list(open_as, cast, queue):
     expect(page.first()).to_have_text("Lead No 51")
 
 
+def test_a_list_is_walked_on_after_the_page_was_loaded_anew(open_as, cast, queue):
+    page = open_as(cast.alice, view="Ready for outreach", page="2")
+    page.click_cell("Lead No 51", "open").is_at("Lead No 51")
+
+    page.page.reload()
+    page.is_at("Lead No 51")
+    expect(page.walk()).to_contain_text("51 of 52")
+    page.step("Next").is_at("Lead No 52")
+
+
+def test_all_leads_are_walked_as_they_were_found(open_as, session, cast, queue):
+    firm = make_firm(session, cast.alice, "Analytical Engines")
+    for name in ("King", "Babbage"):
+        make_lead(session, cast.alice, first_name="Ada", last_name=name, lead_company_id=firm)
+    page = open_as(cast.alice, "all_leads", firm="analytical", order="Name")
+    page.click_cell("Ada Babbage", "open").is_at("Ada Babbage")
+
+    page.step("Next").is_at("Ada King")
+    expect(page.walk()).to_contain_text("2 of 2")
+    page.walk().get_by_role("link", name="All leads").click()
+    page.shows("Ada Babbage", "Ada King")
+
+
 def test_what_was_typed_is_kept_while_another_lead_is_open(open_as, session, cast, queue):
     page = open_as(cast.alice, view="Ready for outreach")
     page.click_cell("Lead No 1", "open").is_at("Lead No 1")
