@@ -1,6 +1,7 @@
 """A rep goes through a list lead by lead, and reads and edits each on its own page."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
@@ -81,8 +82,9 @@ def test_a_list_is_walked_on_after_the_page_was_loaded_anew(open_as, cast, queue
     page = open_as(cast.alice, view="Ready for outreach", page="2")
     page.click_cell("Lead No 51", "open").is_at("Lead No 51")
 
-    page.page.reload()
-    page.is_at("Lead No 51")
+    # As a reload does, once more as Alice: in the demo, who one is does not stay in the URL of another page.
+    asked = {name: value for name, [value] in parse_qs(urlsplit(page.page.url).query).items()}
+    page.open(cast.alice, "lead", **asked).is_at("Lead No 51")
     expect(page.walk()).to_contain_text("51 of 52")
     page.step("Next").is_at("Lead No 52")
 
@@ -91,7 +93,7 @@ def test_all_leads_are_walked_as_they_were_found(open_as, session, cast, queue):
     firm = make_firm(session, cast.alice, "Analytical Engines")
     for name in ("King", "Babbage"):
         make_lead(session, cast.alice, first_name="Ada", last_name=name, lead_company_id=firm)
-    page = open_as(cast.alice, "all_leads", firm="analytical", order="Name")
+    page = open_as(cast.alice, "leads", firm="analytical", order="Name")
     page.click_cell("Ada Babbage", "open").is_at("Ada Babbage")
 
     page.step("Next").is_at("Ada King")
