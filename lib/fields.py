@@ -19,7 +19,8 @@ LABELS = {
     "first_name": "First name", "last_name": "Last name", "job_title": "Job title", "email": "E-mail",
     "phone": "Phone", "linkedin_url": "LinkedIn", "status": "Status", "score": "Score", "tags": "Tags",
     "notes": "Notes", "source": "Source", "source_workflow": "Source workflow", "assigned_to_user_id": "Assigned to",
-    "company": "Company", "enrichment_data": "Enrichment", "conversion_source": "Converted by",
+    "company": "Company", "lead_company_id": "Company", "enrichment_data": "Enrichment",
+    "conversion_source": "Converted by",
 }
 MAX_SCORE = 1_000_000
 MAX_TAGS, MAX_TAG = 30, 50
@@ -173,7 +174,7 @@ CHECKS: dict[str, Check] = {
     "source_workflow": text_of(200),
     "enrichment_data": _enrichment,
 }
-# A new lead may come with the name of its firm.
+# A lead that is added or edited may come with the name of its firm.
 NEW_CHECKS = CHECKS | {"company": text_of(200)}
 
 

@@ -1,35 +1,70 @@
 """What has happened to leads: one event for every change, written in the change's own transaction, never altered."""
 
+import functools
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, cast, insert, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import UUID
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
-from lib.errors import LeadDeskError, NotFound
+from lib.errors import Invalid, LeadDeskError, NotFound
 from lib.fields import to_json
-from lib.models import ContactAttempt, LeadEvent, User
+from lib.models import ContactAttempt, LeadCompany, LeadEvent, User
 
 # From the tables, not from the classes, and put together only once: that would take longer than the database needs.
-_EVENTS, _USERS, _ATTEMPTS = LeadEvent.__table__, User.__table__, ContactAttempt.__table__
+_EVENTS, _USERS = LeadEvent.__table__, User.__table__
+_ATTEMPTS, _FIRMS = ContactAttempt.__table__, LeadCompany.__table__
 _UNDOING = _EVENTS.alias("undoing")
 
-_TIMELINE = (
-    select(*(_EVENTS.c[name] for name in ("id", "at", "action", "source", "before", "after", "batch_id", "actor_id")),
-           _USERS.c.name.label("actor"),
-           select(_UNDOING.c.id).where(_UNDOING.c.undoes_batch_id == _EVENTS.c.batch_id,
-                                       _UNDOING.c.lead_id == _EVENTS.c.lead_id).exists().label("is_undone"),
-           *(_ATTEMPTS.c[name] for name in ("method", "direction", "subject", "notes", "occurred_at")))
-    .select_from(_EVENTS)
-    .outerjoin(_USERS, _USERS.c.id == _EVENTS.c.actor_id)
-    .outerjoin(_ATTEMPTS, and_(_ATTEMPTS.c.lead_id == _EVENTS.c.lead_id, _ATTEMPTS.c.batch_id == _EVENTS.c.batch_id))
-    .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"))
-    .order_by(_EVENTS.c.id.desc())
-)
+_EDITED = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "lead_company_id", "score", "tags",
+           "notes", "source", "source_workflow")
+# What a timeline can be narrowed to, by what an event did, not by the action that did it: an outbound contact that
+# moves a lead to “contacted” is a change of its status too.
+KINDS = {
+    "contacts": or_(_EVENTS.c.action.like("contact%"), _EVENTS.c.action == "responded"),
+    "status": _EVENTS.c.after.has_key("status"),
+    "owner": _EVENTS.c.after.has_key("assigned_to_user_id"),
+    "edits": _EVENTS.c.after.has_any(literal_column("ARRAY[" + ", ".join(f"'{name}'" for name in _EDITED) + "]")),
+    "enrichment": _EVENTS.c.after.has_key("enrichment_data"),
+}
+
+
+def _firm_of(values: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The name of the firm whose id an event holds."""
+    return (select(_FIRMS.c.name)
+            .where(_FIRMS.c.id == cast(values["lead_company_id"].astext, UUID),
+                   _FIRMS.c.company_id == bindparam("company"))
+            .scalar_subquery())
+
+
+@functools.cache
+def _timeline(kind: str | None, goes_on: bool) -> Select:
+    chosen = (select(_EVENTS)
+              .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"))
+              .order_by(_EVENTS.c.id.desc()).limit(bindparam("limit")))
+    if kind is not None:
+        chosen = chosen.where(KINDS[kind])
+    if goes_on:
+        chosen = chosen.where(_EVENTS.c.id < bindparam("behind"))
+    # The events first, so that nothing is looked up for those that are not shown.
+    event = chosen.subquery("event")
+    return (
+        select(*(event.c[name] for name in ("id", "at", "action", "source", "before", "after", "batch_id", "actor_id")),
+               _USERS.c.name.label("actor"),
+               _firm_of(event.c.before).label("firm_before"), _firm_of(event.c.after).label("firm_after"),
+               select(_UNDOING.c.id).where(_UNDOING.c.undoes_batch_id == event.c.batch_id,
+                                           _UNDOING.c.lead_id == event.c.lead_id).exists().label("is_undone"),
+               *(_ATTEMPTS.c[name] for name in ("method", "direction", "subject", "notes", "occurred_at")))
+        .select_from(event)
+        .outerjoin(_USERS, _USERS.c.id == event.c.actor_id)
+        .outerjoin(_ATTEMPTS, and_(_ATTEMPTS.c.lead_id == event.c.lead_id, _ATTEMPTS.c.batch_id == event.c.batch_id))
+        .order_by(event.c.id.desc())
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +117,19 @@ def record(session: Session, actor: Actor, batch_id: uuid.UUID, action: str, cha
         session.execute(insert(_EVENTS), rows)
 
 
-def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, limit: int = 50,
+def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, kind: str | None = None, limit: int = 50,
              before_id: int | None = None) -> Sequence[Row]:
-    """A lead's events, newest first: id, at, action, source, before, after, batch_id, actor, and its contact if any.
+    """A lead's events, newest first, in one round trip; ``kind``, one of KINDS, leaves out the others.
 
-    ``limit`` is in events; ``before_id`` pages on behind that event. The events of a lead of another company are
-    nowhere to be found: the list is empty.
+    Each has id, at, action, source, before, after, batch_id, actor (a name), is_undone, firm_before and firm_after
+    (names, for a change of ``lead_company_id``), and its contact if any. ``limit`` is in events; ``before_id`` pages on
+    behind that event. The events of a lead of another company are nowhere to be found: the list is empty. Raises
+    Invalid for an unknown kind.
     """
-    query = _TIMELINE.limit(limit)
-    if before_id is not None:
-        query = query.where(_EVENTS.c.id < before_id)
-    return session.execute(query, {"company": actor.company_id, "lead": lead_id}).all()
+    if kind is not None and kind not in KINDS:
+        raise Invalid.field("kind", f"There is no kind of event “{kind}”; choose one of {', '.join(KINDS)}.")
+    return session.execute(_timeline(kind, before_id is not None), {
+        "company": actor.company_id, "lead": lead_id, "limit": limit, "behind": before_id}).all()
 
 
 def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str, *,

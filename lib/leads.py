@@ -56,9 +56,10 @@ _FIND = (
     .where(_OF_COMPANY, _LEADS.c.id == bindparam("lead"))
 )
 _LOCK = (
-    # Not a join: a row that had to be waited for is read again, but not the row that it was joined with.
-    select(_LEADS, select(_USERS.c.name).where(_USERS.c.id == _LEADS.c.assigned_to_user_id).scalar_subquery()
-           .label("owner"))
+    # Not joins: a row that had to be waited for is read again, but not the rows that it was joined with.
+    select(_LEADS,
+           select(_USERS.c.name).where(_USERS.c.id == _LEADS.c.assigned_to_user_id).scalar_subquery().label("owner"),
+           select(_FIRMS.c.name).where(_FIRMS.c.id == _LEADS.c.lead_company_id).scalar_subquery().label("company"))
     .where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(_LEADS.c.id)
     .with_for_update(of=_LEADS)
@@ -137,7 +138,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One cell: the value that the user saw in it (or ANYTHING), and the one to put there."""
+    """One cell: the value that the user saw in it (or ANYTHING), and the one to put there.
+
+    ``company`` is the firm by its name: one of the company's firms, letter case aside, or else a new one.
+    """
 
     lead_id: uuid.UUID
     field: str
@@ -419,7 +423,7 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Pro
 
 def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[uuid.UUID, Change]) -> None:
     """Add one cell's change to ``changes``, unless it holds the value already."""
-    value = clean(edit.field, edit.value)
+    value = clean(edit.field, edit.value, NEW_CHECKS)
     check_change(actor, lead.assigned_to_user_id, lead.owner)
     held = getattr(lead, edit.field)
     held = list(held or []) if edit.field == "tags" else held
@@ -430,8 +434,15 @@ def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[u
     if edit.field == "email" and value is not None:
         _refuse_duplicate(session, actor, value)
         _refuse_twice(value, changes.values())
+    if edit.field == "linkedin_url" and value is not None:
+        _refuse_known(session, actor, {"linkedin_url": value}, but=lead.id)
+    column = edit.field
+    if column == "company":
+        column, held, value = "lead_company_id", lead.lead_company_id, value and _firm(session, actor, value)
+        if held == value:
+            return
     change = changes.setdefault(edit.lead_id, Change(edit.lead_id, {}, {}))
-    change.before[edit.field], change.after[edit.field] = held, value
+    change.before[column], change.after[column] = held, value
 
 
 def assign(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, to: uuid.UUID | None,
@@ -549,13 +560,15 @@ def _is_what_was_seen(edit: Edit, held: Any) -> bool:
     if held == edit.seen:
         return True
     try:
-        return held == clean(edit.field, edit.seen)
+        return held == clean(edit.field, edit.seen, NEW_CHECKS)
     except Invalid:
         return False
 
 
 def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any, yours: Any) -> Conflict:
-    change = history.last_change(session, actor, lead.id, field, held=theirs)
+    # A firm is known by its name and kept by its id.
+    column, held = ("lead_company_id", lead.lead_company_id) if field == "company" else (field, theirs)
+    change = history.last_change(session, actor, lead.id, column, held=held)
     by, at = (change.actor, change.at) if change else (None, None)
     message = f"{LABELS[field]} was changed by {by or 'somebody else'} after you opened this list."
     return Conflict(message, lead_id=lead.id, field=field, theirs=theirs, yours=yours, by=by, at=at)
@@ -571,8 +584,11 @@ def _refuse_duplicate(session: Session, actor: Actor, email: str | None) -> None
         raise Duplicate(f"{name_of(other)} already has the e-mail address {email}.", lead_id=other.id, field="email")
 
 
-def _refuse_known(session: Session, actor: Actor, values: Mapping[str, Any]) -> None:
+def _refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:
+    """Raise Duplicate when another lead than ``but`` has this e-mail or LinkedIn address."""
     for other in duplicates(session, actor, email=values.get("email"), linkedin_url=values.get("linkedin_url")):
+        if other.id == but:
+            continue
         what = "e-mail address" if other.same == "email" else "LinkedIn address"
         raise Duplicate(f"{name_of(other)} already has the {what} {values[other.same]}.", lead_id=other.id,
                         field=other.same)

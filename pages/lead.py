@@ -1,13 +1,14 @@
-"""One lead, at its own address: who it is, what can be done, everything that has happened."""
+"""One lead, at its own address: who it is, what can be done, everything that has happened, who else is there."""
 
 import uuid
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, history, leads
+from lib import db, history, leads, neighbours
 from lib.errors import NotFound
-from lib.ui import contact_form, enrichment, identity, lead_form, lead_header, notices, outage, timeline
+from lib.ui import (contact_form, enrichment, identity, lead_form, lead_header, notices, outage, same_firm, timeline,
+                    walk)
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -19,24 +20,31 @@ def lead_page() -> None:
         actor, team = identity.current()
         now = datetime.now(UTC)
         people = {str(each.id): each.name for each in team}
-        shown_events = desk.lists.setdefault("events shown", timeline.PAGE_SIZE)
+        lead_id = asked_for()
+        who, actions = st.columns([5, 6], gap="medium", vertical_alignment="bottom")
+        with actions:
+            walk.draw(desk, actor, team, lead_id)
 
         with db.transaction() as session:
-            lead = leads.find(session, actor, asked_for())
-            events = history.timeline(session, actor, lead.id, limit=shown_events + 1)
+            lead = leads.find(session, actor, lead_id)
+            others = neighbours.at_same_firm(session, actor, lead_id, limit=same_firm.SHOWN)
 
-        lead_header.draw(desk, actor, lead, team, now)
+        lead_header.draw(desk, actor, lead, team, who, actions)
         notices.line(desk, actor.user_id, lead_header.last_contact(lead, now))
         notices.disputes(desk, actor.user_id, people, now)
-        details, story = st.columns([5, 6], gap="large")
+        columns = st.grid(3, min_column_width=290, gap="medium", key="lead")
+        details, story, around = columns.container(), columns.container(), columns.container()
         with details:
-            lead_form.draw(desk, actor.user_id, lead, people)
-            enrichment.draw(lead.enrichment_data)
+            lead_form.draw(desk, actor.user_id, lead, walk.show)
+            st.caption(lead_header.origin(lead, now))
         with story:
-            st.subheader("History", anchor=False)
-            timeline.draw(desk, actor, events[:shown_events], people, now)
-            if len(events) > shown_events:
-                st.button("Show older", key="older", on_click=show_older)
+            kind, limit = timeline.choose(desk, lead_id)
+            with db.transaction() as session:
+                events = history.timeline(session, actor, lead_id, kind=kind, limit=limit + 1)
+            timeline.draw(desk, actor, lead_id, events, kind, limit, people, now)
+        with around:
+            same_firm.draw(lead, others, now)
+            enrichment.draw(lead)
         contact_form.go_where_asked(desk)
 
 
@@ -45,10 +53,6 @@ def asked_for() -> uuid.UUID:
         return uuid.UUID(st.query_params.get("id", ""))
     except ValueError:
         raise NotFound(leads.NO_SUCH_LEAD) from None
-
-
-def show_older() -> None:
-    desk.lists["events shown"] += timeline.PAGE_SIZE
 
 
 lead_page()

@@ -204,7 +204,7 @@ def test_an_empty_cell_may_have_been_seen_as_an_empty_text(session, cast, now):
     ("email", "nobody"), ("score", -1), ("status", "asleep"), ("status", None), ("tags", "vip"), ("first_name", "\0"),
     ("linkedin_url", "javascript:alert(1)"), ("notes", "x" * 20_001), ("phone", 5),
     ("company_id", str(uuid.uuid4())), ("contact_count", 9), ("assigned_to_user_id", None), ("updated_at", None),
-    ("__class__", "x"), ("", "x"), ("company", "Globex"),
+    ("__class__", "x"), ("", "x"), ("company", 5),
 ])
 def test_a_refused_value_names_the_field_and_changes_nothing(session, cast, now, field, value):
     lead_id = make_lead(session, cast.alice)
@@ -257,8 +257,32 @@ def test_another_leads_address_is_refused(session, cast, now):
     assert row(session, lead_id).email is None
 
 
+def test_a_linkedin_address_of_another_lead_is_refused(session, cast, now):
+    other = make_lead(session, cast.alice, first_name="Grace", last_name="Hopper",
+                      linkedin_url="https://www.linkedin.com/in/grace")
+    lead_id = make_lead(session, cast.alice)
+
+    refusal, = leads.edit(session, cast.alice, [Edit(lead_id, "linkedin_url", None, "www.linkedin.com/in/grace")],
+                          now=now).refused
+
+    assert (type(refusal.error), refusal.error.lead_id, list(refusal.error.fields)) == (
+        Duplicate, other, ["linkedin_url"])
+    assert str(refusal.error).startswith("Grace Hopper already has the LinkedIn address")
+    assert row(session, lead_id).linkedin_url is None
+
+
+def test_a_lead_keeps_its_own_linkedin_address_written_another_way(session, cast, now):
+    lead_id = make_lead(session, cast.alice, linkedin_url="https://www.linkedin.com/in/grace")
+
+    leads.edit(session, cast.alice, [Edit(lead_id, "linkedin_url", ANYTHING, "https://linkedin.com/in/grace/")],
+               now=now).or_raise()
+
+    assert row(session, lead_id).linkedin_url == "https://linkedin.com/in/grace/"
+
+
 def test_one_address_for_two_leads_is_given_to_the_first(session, cast, now):
-    one, two = make_lead(session, cast.alice, email=None), make_lead(session, cast.alice, email=None)
+    # Leads are taken in the order of their ids.
+    one, two = sorted(make_lead(session, cast.alice, email=None) for _ in range(2))
 
     outcome = leads.edit(session, cast.alice, [
         Edit(one, "email", None, "a@example.com"), Edit(two, "email", None, "a@example.com")], now=now)

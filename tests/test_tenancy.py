@@ -58,6 +58,7 @@ def theirs(session, cast, now):
     for direction in ("outbound", "inbound"):
         contacts.log_contact(session, cast.alice, [won], method="email", direction=direction, now=now)
     make_lead(session, cast.alice, source="fair")
+    make_lead(session, cast.bob, last_name="Babbage", lead_company_id=firm)
     key = once.new_key()
     batch = leads.edit(session, cast.alice, [Edit(lead_id, "score", 1, 2)], now=now).batch_id
     contact_batch = contacts.log_contact(session, cast.alice, [lead_id], method="call", key=key, now=now).batch_id
@@ -128,8 +129,8 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "leads.create_once": lambda session, actor, it, now: leads.create_once(
         session, actor, it.key, {"last_name": "Byron"}, owner=it.user, now=now),
     "leads.edit": lambda session, actor, it, now: leads.edit(
-        session, actor, [Edit(it.lead, "score", ANYTHING, 9), Edit(it.lead, "email", ANYTHING, "x@y.example")],
-        now=now),
+        session, actor, [Edit(it.lead, "score", ANYTHING, 9), Edit(it.lead, "email", ANYTHING, "x@y.example"),
+                         Edit(it.lead, "company", ANYTHING, "Another Firm")], now=now),
     "leads.assign": lambda session, actor, it, now: leads.assign(
         session, actor, [it.lead], to=actor.user_id, now=now),
     "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
@@ -154,6 +155,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "history.timeline": lambda session, actor, it, now: history.timeline(session, actor, it.lead),
     "history.last_change": lambda session, actor, it, now: history.last_change(session, actor, it.lead, "score"),
     "history.batch": lambda session, actor, it, now: history.batch(session, actor, it.batch),
+    "neighbours.at_same_firm": lambda session, actor, it, now: neighbours.at_same_firm(session, actor, it.lead),
     "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
     "attribution.shares": lambda session, actor, it, now: attribution.shares(session, actor),
     "attribution.recompute": recompute,

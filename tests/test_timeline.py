@@ -6,7 +6,8 @@ from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
 from lib import contacts, history, leads, undo
-from lib.errors import NotFound
+from lib.errors import Invalid, NotFound
+from lib.history import Change
 from lib.leads import ANYTHING, Edit
 from lib.models import Lead, LeadEvent
 from tests.factories import events, make_lead
@@ -114,3 +115,72 @@ def test_the_database_itself_keeps_updated_at(session, cast, now):
 
     assert leads.find(session, cast.alice, lead_id).updated_at > long_ago
     assert leads.find(session, cast.alice, other_id).updated_at == long_ago
+
+
+# ---------------------------------------------------------------- narrowed to a kind
+
+
+def test_a_kind_is_what_an_event_did_whatever_the_action(session, cast, now):
+    lead_id = leads.create(session, cast.tess, {"last_name": "Doe"}, now=now)
+    leads.enrich(session, cast.tess, lead_id, {"phone": "110", "size": 5}, now=now)
+    leads.assign(session, cast.tess, [lead_id], to=cast.alice.user_id, now=now)
+    contacts.log_contact(session, cast.alice, [lead_id], method="call", now=now)
+    contacts.log_contact(session, cast.alice, [lead_id], method="email", now=now)
+    batch_id = leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 1)], now=now).batch_id
+    undo.undo(session, cast.alice, batch_id, now=now)
+    leads.edit(session, cast.alice, [Edit(lead_id, "status", ANYTHING, "lost")], now=now)
+
+    def actions(kind):
+        return [event.action for event in history.timeline(session, cast.alice, lead_id, kind=kind)]
+
+    assert actions("contacts") == ["contacted", "contacted"]
+    assert actions("status") == ["status_changed", "contacted", "enriched"]
+    assert actions("owner") == ["assigned"]
+    assert actions("edits") == ["undone", "edited", "enriched", "created"]
+    assert actions("enrichment") == ["enriched"]
+    assert len(actions(None)) == 8
+
+
+def test_a_contact_taken_back_is_among_the_contacts(session, cast, now):
+    lead_id = make_lead(session, cast.alice)
+    batch_id = contacts.log_contact(session, cast.alice, [lead_id], method="call", direction="inbound",
+                                    now=now).batch_id
+    undone = undo.undo(session, cast.alice, batch_id, now=now)
+    undo.undo(session, cast.alice, undone.batch_id, now=now)
+
+    assert [event.action for event in history.timeline(session, cast.alice, lead_id, kind="contacts")] == [
+        "contact_restored", "contact_removed", "responded"]
+
+
+def test_every_column_that_an_event_can_name_is_of_a_kind_or_follows_from_one(session, cast, now):
+    follows = {"assigned_at", "last_contacted_at", "last_contact_method", "contact_count", "last_response_at",
+               "response_count"}
+    never_changed = {"id", "company_id", "created_at", "updated_at"}
+
+    def kinds(column):
+        lead_id = make_lead(session, cast.alice)
+        history.record(session, cast.alice, uuid.uuid4(), "edited", [Change(lead_id, {}, {column: None})], now=now)
+        return [kind for kind in history.KINDS if history.timeline(session, cast.alice, lead_id, kind=kind)]
+
+    for column in set(Lead.__table__.columns.keys()) - follows - never_changed:
+        assert len(kinds(column)) == 1, column
+
+
+def test_a_kind_is_paged_like_the_whole(session, cast, now):
+    lead_id = make_lead(session, cast.alice)
+    for score in range(4):
+        leads.edit(session, cast.alice, [Edit(lead_id, "score", ANYTHING, score)], now=now)
+        leads.assign(session, cast.tess, [lead_id], to=(cast.alice, cast.bob)[score % 2].user_id, now=now)
+        leads.assign(session, cast.tess, [lead_id], to=None, now=now)
+
+    first = history.timeline(session, cast.tess, lead_id, kind="edits", limit=3)
+    rest = history.timeline(session, cast.tess, lead_id, kind="edits", limit=3, before_id=first[-1].id)
+
+    assert [event.after["score"] for event in [*first, *rest]] == [3, 2, 1, 0]
+
+
+def test_an_unknown_kind_is_refused(session, cast):
+    with pytest.raises(Invalid) as error:
+        history.timeline(session, cast.alice, uuid.uuid4(), kind="gossip")
+
+    assert list(error.value.fields) == ["kind"]

@@ -46,7 +46,11 @@ def draw(desk: Desk, actor: Actor, team: Sequence[Member], shown: Shown, *, key:
 
 def page_number(key: str) -> int:
     """The page that the pagination of this key stands on, also before it is drawn: on a first run only the URL has it."""
-    page = st.session_state.get(key) or st.query_params.get(key, "1")
+    return page_of(st.session_state.get(key) or st.query_params.get(key, "1"))
+
+
+def page_of(page: int | str) -> int:
+    """A page's number, as the URL or a widget has it; the first page for what is none."""
     return max(1, int(page)) if str(page).isdigit() and len(str(page)) < 7 else 1
 
 

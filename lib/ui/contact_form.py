@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from lib import contacts, db, leads, neighbours, once
 from lib.auth import Actor
 from lib.models import Direction, Method
-from lib.ui import contact_fields, identity, words
+from lib.ui import came_from, contact_fields, identity, words
 from lib.ui import desk as desks
 from lib.ui.desk import Desk
 
@@ -51,7 +51,7 @@ def go_where_asked(desk: Desk) -> None:
         st.query_params["new"] = once.new_key()
         st.rerun()
     if action == "open":
-        st.switch_page("../pages/lead.py", query_params={"id": str(lead_ids[0])})
+        st.switch_page("../pages/lead.py", query_params=came_from.address(desk, lead_ids[0]))
     st.query_params["log"] = ",".join(str(lead_id) for lead_id in lead_ids)
     st.query_params["form"] = once.new_key()
     if method and method[0]:

@@ -3,8 +3,9 @@
 Each widget's key is the name of its part of the query and of its parameter in the URL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
@@ -55,11 +56,35 @@ def draw(actor: Actor, team: Sequence[Member], vocabulary: dict[str, list[str]])
     chips(query, people)
     if problem is not None:
         st.warning(words.plain(str(problem)), icon=":material/error:")
+    return query, wanted_of(query, order or NEWEST, actions.page_number(PAGE))
 
+
+def wanted_of(query: Query, order: str, page: int) -> Wanted:
+    """What a query asks of the list."""
     def filter_at(actor: Actor, now: datetime) -> LeadFilter:
         return query.filter_at(actor, now, words.zone())
 
-    return query, Wanted(query, order or NEWEST, actions.page_number(PAGE), filter_at)
+    return Wanted(query, order, page, filter_at)
+
+
+def of_url(asked: Mapping[str, Sequence[str]], actor: Actor, team: Sequence[Member]) -> Wanted:
+    """What a URL of this page asks for, without the page: its parameters hold what the widgets call their choices."""
+    names = {"owner": _people(team), "stage": words.STATUS, "by": words.METHOD,
+             "has": {name: LABELS[name] for name in KNOWABLE}, "lacks": {name: LABELS[name] for name in KNOWABLE}}
+    values: dict[str, Any] = {}
+    for name in CHIPS:
+        said = asked.get(name, ())
+        if name in names:
+            values[name] = tuple(str(key) for label in said for key, known in names[name].items() if known == label)
+        elif name in NUMBERS:
+            values[name] = int(said[0]) if said and said[0].isdecimal() and len(said[0]) < 8 else None
+        elif name in TEXTS:
+            values[name] = said[0] if said else ""
+        else:
+            values[name] = said[:1] == ["true"] if name == "never_contacted" else tuple(said)
+    query, _ = _understood(Query(**values), actor)
+    order = next((key for key in ORDERS if [ORDERS[key].label] == asked.get(ORDER)), NEWEST)
+    return wanted_of(query, order, actions.page_of(asked.get(PAGE, ["1"])[0]))
 
 
 def chips(query: Query, people: dict[str, str]) -> None:

@@ -110,6 +110,7 @@ def clicked(desk: Desk, listing: Listing, action: str, key: str) -> None:
     click = st.session_state.get(key)
     if click is not None and 0 <= click["row"] < len(listing.ids):
         desk.asked_for = (action, [listing.ids[click["row"]]])
+        desk.lists["clicked"] = listing
 
 
 def _on_edit(desk: Desk, user_id: uuid.UUID, listing: Listing) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 from sqlalchemy import Row
+from streamlit.delta_generator import DeltaGenerator
 
 from lib import leads
 from lib.auth import Actor
@@ -16,10 +17,10 @@ from lib.ui.desk import Desk
 from lib.users import Member
 
 
-def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member], now: datetime) -> None:
-    who, actions = st.columns(2, gap="large", vertical_alignment="bottom")
+def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member], who: DeltaGenerator,
+         actions: DeltaGenerator) -> None:
+    """Draw who it is into ``who``, and what can be done at once into ``actions``."""
     with who, st.container(gap="xxsmall"):
-        st.page_link("../pages/my_queue.py", label="My queue", icon=":material/arrow_back:")
         st.header(words.plain(leads.name_of(lead)), anchor=False)
         about = [part for part in (lead.job_title, lead.company, lead.company_industry) if part]
         st.markdown(" · ".join(words.plain(part) for part in about) or "No job title or company yet")
@@ -38,7 +39,18 @@ def last_contact(lead: Row, now: datetime) -> str:
     told = f"Last contact {words.ago(lead.last_contacted_at, now)}" + (f" by {by}" if by else "")
     if lead.last_response_at:
         told += f" · last answer {words.ago(lead.last_response_at, now)}"
-    return f"{told} · {words.counted(lead.contact_count, 'contact')}"
+    told += f" · {words.counted(lead.contact_count, 'contact')}"
+    return f"{told}, {words.counted(lead.response_count, 'answer')}" if lead.response_count else told
+
+
+def origin(lead: Row, now: datetime) -> str:
+    """Where the lead came from, and when what happened to it: what nobody edits."""
+    workflow = f" by {words.plain(lead.source_workflow)}" if lead.source_workflow else ""
+    told = [f"Source {words.plain(lead.source)}{workflow}" if lead.source else f"Came{workflow}" if workflow else
+            "Source unknown", f"added {words.time_of(lead.created_at)}"]
+    if lead.assigned_at:
+        told.append(f"assigned {words.time_of(lead.assigned_at)}")
+    return " · ".join([*told, f"last changed {words.ago(lead.updated_at, now)}"])
 
 
 def _ways_to_reach(desk: Desk, lead: Row) -> None:

@@ -1,6 +1,7 @@
 """A lead's history as sentences, newest first, each change with its Undo."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 
 import streamlit as st
@@ -13,7 +14,8 @@ from lib.ui import desk as desks
 from lib.ui import words
 from lib.ui.desk import Desk
 
-PAGE_SIZE = 20
+PAGE_SIZE, OLDER = 5, 20
+NOTES_SHOWN = 240
 ICONS = {"created": "add_circle", "enriched": "auto_awesome", "assigned": "person", "status_changed": "flag",
          "edited": "edit", "contacted": "call_made", "responded": "call_received", "undone": "undo",
          "contact_removed": "undo", "contact_restored": "redo", "contact_edited": "edit_note",
@@ -21,12 +23,27 @@ ICONS = {"created": "add_circle", "enriched": "auto_awesome", "assigned": "perso
 # Columns that follow from a contact or an assignment, and are told by it.
 IMPLIED = {"assigned_at", "last_contacted_at", "last_contact_method", "contact_count", "last_response_at",
            "response_count", "contact", "converted_at"}
+ALL = "all"
+KINDS = {ALL: "Everything", "contacts": "Contacts", "status": "Status", "owner": "Owner", "edits": "Edits",
+         "enrichment": "Enrichment"}
 
 
-def draw(desk: Desk, actor: Actor, events: list[Row], people: dict[str, str], now: datetime) -> None:
+def choose(desk: Desk, lead_id: uuid.UUID) -> tuple[str | None, int]:
+    """The heading with the choice of what to show, which is in the URL; the kind of event, and how many to read."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("History", anchor=False, width="content")
+        chosen = st.selectbox("Show", list(KINDS), format_func=KINDS.get, key="history", bind="query-params",
+                              label_visibility="collapsed", width=140)
+    return None if chosen == ALL else chosen, desk.lists.get(_shown(lead_id, chosen), PAGE_SIZE)
+
+
+def draw(desk: Desk, actor: Actor, lead_id: uuid.UUID, events: Sequence[Row], kind: str | None, limit: int,
+         people: dict[str, str], now: datetime) -> None:
+    """The first ``limit`` of the events; one more of them means that there are older ones."""
     if not events:
-        st.caption("Nothing has been recorded about this lead yet.")
-    for event in events:
+        st.caption("Nothing has been recorded about this lead yet." if kind is None else
+                   f"Nothing of this kind yet: {KINDS[kind].lower()}.")
+    for event in events[:limit]:
         with st.container(horizontal=True, vertical_alignment="top", gap="small", key=f"event{event.id}"):
             with st.container(gap=None):
                 by = words.plain(event.actor) if event.actor else "An integration"
@@ -37,10 +54,30 @@ def draw(desk: Desk, actor: Actor, events: list[Row], people: dict[str, str], no
                 if event.subject:
                     st.markdown(f"**{words.plain(event.subject)}**")
                 if event.notes:
-                    st.text(event.notes)
+                    _notes(event.notes)
             if may_undo(actor, event.actor_id) and not event.is_undone and event.action != "created":
                 st.button("Undo", icon=":material/undo:", type="tertiary", key=f"undo_event:{event.id}",
                           on_click=_undo, args=(desk, actor.user_id, event.batch_id))
+    if len(events) > limit:
+        st.button("Show older", key="older", icon=":material/expand_more:", type="tertiary",
+                  on_click=_show_older, args=(desk, lead_id, kind or ALL))
+
+
+def _notes(text: str) -> None:
+    if len(text) <= NOTES_SHOWN:
+        st.text(text)
+        return
+    st.text(text[:NOTES_SHOWN].rsplit(maxsplit=1)[0] + " …")
+    with st.expander("Read on", type="compact"):
+        st.text(text)
+
+
+def _show_older(desk: Desk, lead_id: uuid.UUID, kind: str) -> None:
+    desk.lists[_shown(lead_id, kind)] = desk.lists.get(_shown(lead_id, kind), PAGE_SIZE) + OLDER
+
+
+def _shown(lead_id: uuid.UUID, kind: str) -> str:
+    return f"events of {lead_id}: {kind}"
 
 
 def sentence(event: Row, people: dict[str, str]) -> str:
@@ -75,8 +112,11 @@ def _moved(event: Row, columns: list[str], people: dict[str, str]) -> str:
     for column in columns:
         if column == "enrichment_data":
             continue
-        before = words.plain(words.value_of(column, event.before.get(column), people))
-        after = words.plain(words.value_of(column, event.after.get(column), people))
+        if column == "lead_company_id":
+            before, after = (words.plain(name or "empty") for name in (event.firm_before, event.firm_after))
+        else:
+            before, after = (words.plain(words.value_of(column, values.get(column), people))
+                             for values in (event.before, event.after))
         told.append(f"{LABELS.get(column, column)} {before} → **{after}**")
     return "".join(f" · {each}" for each in told)
 

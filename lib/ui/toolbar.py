@@ -4,6 +4,7 @@ What is chosen here is in the URL, so that a list can be bookmarked and sent to 
 leads by the same rule.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -32,12 +33,27 @@ def draw() -> tuple[View, Wanted]:
                                   bind="query-params", placeholder="Any", on_change=_first_page)
         order = st.selectbox("Order", [SUGGESTED, *ORDERS], key="sort", bind="query-params", on_change=_first_page,
                              format_func=lambda key: ORDERS[key].label if key else "Suggested")
+    return VIEWS[key], _wanted(key, search, statuses, order, actions.page_number(PAGE))
+
+
+def of_url(asked: Mapping[str, Sequence[str]]) -> Wanted:
+    """What a URL of this page asks for, without the page: its parameters hold what the widgets call their choices."""
+    def keys(name: str, labels: Mapping[str, str]) -> list[str]:
+        return [key for label in asked.get(name, ()) for key, known in labels.items() if known == label]
+
+    key = next(iter(keys("view", {key: view.title for key, view in VIEWS.items()})), next(iter(VIEWS)))
+    order = next(iter(keys("sort", {key: order.label for key, order in ORDERS.items()})), SUGGESTED)
+    return _wanted(key, asked.get("q", [""])[0], keys("status", words.STATUS), order,
+                   actions.page_of(asked.get(PAGE, ["1"])[0]))
+
+
+def _wanted(key: str, search: str, statuses: Sequence[str], order: str, page: int) -> Wanted:
     view, statuses = VIEWS[key], tuple(sorted(statuses))
 
     def filter_at(actor: Actor, now: datetime) -> LeadFilter:
         return replace(view.filter(actor, now), also_statuses=statuses, search=search)
 
-    return view, Wanted((key, statuses, search), order or view.order, actions.page_number(PAGE), filter_at)
+    return Wanted((key, statuses, search), order or view.order, page, filter_at)
 
 
 def show(view: str) -> None:

@@ -1,0 +1,119 @@
+"""Leads come and go through many hands; their events alone, from the first one on, lead to the rows as they are."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from lib import contacts, history, leads, undo
+from lib.errors import LeadDeskError
+from lib.leads import ANYTHING, Edit
+from lib.models import Lead, Method, Status
+from tests.factories import events, forgotten
+from tests.test_properties import each_lead_is_in_exactly_one_bucket, state
+
+PEOPLE = st.sampled_from(["alice", "bob", "tess", "mona"])
+# Where the sequence stands decides which leads these are; most often a sequence has made one or two by then.
+LEADS = st.lists(st.integers(0, 3), min_size=1, max_size=3)
+VALUES = st.one_of(
+    st.tuples(st.sampled_from(["first_name", "last_name", "job_title", "phone", "notes"]),
+              st.sampled_from(["Ada", "  Ada ", "Grace", "", None])),
+    st.tuples(st.just("email"), st.sampled_from(["a@example.com", "B@example.com", None])),
+    st.tuples(st.just("linkedin_url"), st.sampled_from(["linkedin.com/in/a", "https://linkedin.com/in/b", ""])),
+    st.tuples(st.just("company"), st.sampled_from(["Acme", "ACME", "Umbrella", "", None])),
+    st.tuples(st.just("status"), st.sampled_from(Status)),
+    st.tuples(st.just("score"), st.sampled_from([0, 1, "7", None])),
+    st.tuples(st.just("tags"), st.sampled_from([["a"], ["a", "b"], []])),
+)
+FOUND = st.sampled_from([{"size": 5}, {"phone": "110", "size": 6}, {"email": "a@example.com"}, {"funding": {"usd": 1}}])
+CONTACT = st.tuples(st.sampled_from(Method), st.sampled_from(["outbound", "inbound"]), st.sampled_from([0, 3, 9, 40]))
+STEPS = st.lists(max_size=15, elements=st.one_of(
+    st.tuples(st.just("create"), PEOPLE, st.none(), VALUES),
+    st.tuples(st.just("edit"), PEOPLE, LEADS, st.lists(VALUES, min_size=1, max_size=3)),
+    st.tuples(st.just("assign"), PEOPLE, LEADS, st.one_of(st.none(), PEOPLE)),
+    st.tuples(st.just("enrich"), PEOPLE, LEADS, FOUND),
+    st.tuples(st.just("log"), PEOPLE, LEADS, CONTACT),
+    st.tuples(st.just("undo"), PEOPLE, st.sampled_from([1, 1, 2, 3]), st.none()),
+))
+
+
+@given(steps=STEPS)
+@settings(max_examples=60, derandomize=True)
+def test_the_events_of_a_lead_lead_to_its_row_from_the_first_one_on(session, cast, now, steps):
+    with forgotten(session):
+        lead_ids = [leads.create(session, cast.tess, {"last_name": "Doe", "company": "Acme"}, now=now)]
+        batches = []
+        for step in steps:
+            now += timedelta(minutes=1)
+            try:
+                with session.begin_nested():
+                    done = act(session, cast, now, lead_ids, batches, step)
+            except LeadDeskError:
+                continue
+            batches += [done] if done else []
+
+        there = list(session.scalars(select(Lead.id).where(Lead.company_id == cast.alice.company_id)))
+        for lead_id in there:
+            the_events_lead_to_the_row(session, lead_id)
+            the_timeline_tells_each_event_once(session, cast, lead_id)
+        each_lead_is_in_exactly_one_bucket(session, cast, now, there)
+
+
+def act(session, cast, now, lead_ids, batches, step):
+    """Do a step; its batch, where it has one."""
+    kind, who, chosen, how = step
+    actor = getattr(cast, who)
+    if kind == "create":
+        name, value = how
+        lead_ids.append(leads.create(session, actor, {"last_name": "Roe", name: value}, now=now))
+        return None
+    if kind == "undo":
+        return undo.undo(session, actor, batches[-chosen], now=now).batch_id if len(batches) >= chosen else None
+    wanted = list(dict.fromkeys(lead_ids[number % len(lead_ids)] for number in chosen))
+    if kind == "edit":
+        edits = [Edit(lead_id, name, ANYTHING, value) for lead_id in wanted for name, value in how]
+        outcome = leads.edit(session, actor, edits, now=now)
+    elif kind == "assign":
+        outcome = leads.assign(session, actor, wanted, to=getattr(cast, how).user_id if how else None, now=now)
+    elif kind == "enrich":
+        outcome = leads.enrich(session, actor, wanted[0], how, now=now)
+    else:
+        method, direction, days = how
+        outcome = contacts.log_contact(session, actor, wanted, method=method, direction=direction, now=now,
+                                       occurred_at=now - timedelta(days=days))
+    return outcome.batch_id if outcome.done else None
+
+
+def the_events_lead_to_the_row(session, lead_id):
+    first, *rest = events(session, lead_id)
+    assert (first.action, first.before) == ("created", {})
+    replayed = dict(first.after)
+    for event in rest:
+        # What no event has named yet is what a new row begins with.
+        for name, value in event.before.items():
+            if name != "contact":
+                assert replayed.setdefault(name, value) == value, (event.action, name)
+        replayed |= event.after
+    held = state(session, lead_id)
+    assert replayed == {name: held[name] for name in replayed}
+
+
+def the_timeline_tells_each_event_once(session, cast, lead_id):
+    whole = [event.id for event in history.timeline(session, cast.alice, lead_id, limit=1_000)]
+    assert whole == [event.id for event in reversed(events(session, lead_id))]
+    told = {event.id for kind in history.KINDS
+            for event in history.timeline(session, cast.alice, lead_id, kind=kind, limit=1_000)}
+    assert told == set(whole)
+
+
+@pytest.mark.parametrize(("column", "value"), [("score", 2), ("lead_company_id", None)])
+def test_a_change_past_the_events_is_noticed(session, cast, now, column, value):
+    # Or the property would hold because it looks at nothing.
+    lead_id = leads.create(session, cast.tess, {"last_name": "Doe", "score": 1, "company": "Acme"}, now=now)
+    the_events_lead_to_the_row(session, lead_id)
+    session.execute(update(Lead).where(Lead.id == lead_id).values({column: value}))
+
+    with pytest.raises(AssertionError):
+        the_events_lead_to_the_row(session, lead_id)
