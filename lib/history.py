@@ -113,14 +113,21 @@ def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str,
     return None if change and held is not ... and change.value != to_json(held) else change
 
 
-def batch(session: Session, actor: Actor, batch_id: uuid.UUID) -> Sequence[Row]:
-    """The events of a batch, oldest first. Raises NotFound when the company has no such batch."""
-    events = session.execute(
+def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> tuple[uuid.UUID | None, Sequence[uuid.UUID]]:
+    """Who did a batch, and the leads that it is about. Raises NotFound when the company has no such batch."""
+    rows = session.execute(
+        select(LeadEvent.actor_id, LeadEvent.lead_id)
+        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id).distinct()).all()
+    if not rows:
+        raise NotFound("There is nothing to undo.")
+    return rows[0].actor_id, [row.lead_id for row in rows]
+
+
+def batch(session: Session, actor: Actor, batch_id: uuid.UUID, *, of: Sequence[uuid.UUID]) -> Sequence[Row]:
+    """The events of a batch about these leads, oldest first."""
+    return session.execute(
         select(LeadEvent.id, LeadEvent.lead_id, LeadEvent.actor_id, LeadEvent.action, LeadEvent.before,
                LeadEvent.after)
-        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id)
+        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id, LeadEvent.lead_id.in_(of))
         .order_by(LeadEvent.id)
     ).all()
-    if not events:
-        raise NotFound("There is nothing to undo.")
-    return events

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, and_, func, literal_column, or_, select
+from sqlalchemy import ARRAY, Row, Text, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from lib import bulk, columns, firms, history, leads, users
@@ -30,6 +30,15 @@ CHUNK = 1_000
 STORED = tuple(name for name in CHECKS if name != "enrichment_data") + ("lead_company_id",)
 _KEY = literal_column(LINKEDIN_KEY)
 _LEADS = Lead.__table__
+# Each half of the OR is a look-up in an index of its own.
+_THERE = (
+    select(_LEADS.c.id, *(_LEADS.c[name] for name in STORED), _LEADS.c.assigned_to_user_id,
+           select(User.name).where(User.id == _LEADS.c.assigned_to_user_id).scalar_subquery().label("owner"))
+    .where(_LEADS.c.company_id == bindparam("company"),
+           or_(_LEADS.c.email == func.any(bindparam("emails", type_=ARRAY(Text))),
+               and_(_KEY == func.any(bindparam("links", type_=ARRAY(Text))), _LEADS.c.linkedin_url.is_not(None))))
+    .order_by(_LEADS.c.created_at, _LEADS.c.id)
+)
 
 
 class Duplicates(StrEnum):
@@ -298,22 +307,11 @@ def _there(session: Session, actor: Actor, found: Sequence[Mapping[str, Any]], *
     """The company's leads that have one of these rows' e-mail or LinkedIn addresses, oldest first."""
     emails = sorted({values["email"] for values in found if values.get("email")})
     links = sorted({key for values in found if (key := linkedin_key(values.get("linkedin_url")))})
-    # Each half is a look-up in an index of its own.
-    either = [_LEADS.c.email.in_(emails)] if emails else []
-    if links:
-        either.append(and_(_KEY.in_(links), _LEADS.c.linkedin_url.is_not(None)))
-    if not either:
+    if not emails and not links:
         return []
-    statement = (
-        select(_LEADS.c.id, *(_LEADS.c[name] for name in STORED), _LEADS.c.assigned_to_user_id,
-               select(User.name).where(User.id == _LEADS.c.assigned_to_user_id).scalar_subquery().label("owner"))
-        .where(_LEADS.c.company_id == actor.company_id, or_(*either))
-        .order_by(_LEADS.c.created_at, _LEADS.c.id)
-    )
-    if locks:
-        # All but the latest arrivals are locked already.
-        statement = statement.with_for_update(of=_LEADS)
-    return session.execute(statement).all()
+    # All but the latest arrivals are locked already.
+    statement = _THERE.with_for_update(of=_LEADS) if locks else _THERE
+    return session.execute(statement, {"company": actor.company_id, "emails": emails, "links": links}).all()
 
 
 def _chunks(table: Table) -> Iterator[tuple[int, list[tuple[int, list[str]]]]]:
