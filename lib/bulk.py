@@ -23,6 +23,14 @@ from lib.models import Lead
 _LEADS = Lead.__table__
 
 
+def plan_anew(session: Session) -> None:
+    """Have each statement of this transaction planned for its own values and for the tables as they are by then.
+
+    A plan that is kept from the first chunks is one for a small table, and reads all that came since for every chunk.
+    """
+    session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+
+
 def add(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[uuid.UUID]:
     """Add leads, all with the same columns, their ids among them; the ids of those that were added.
 

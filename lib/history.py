@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, insert, select
+from sqlalchemy import ARRAY, UUID, Row, and_, bindparam, column, func, insert, select, true
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
@@ -30,6 +30,16 @@ _TIMELINE = (
     .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"))
     .order_by(_EVENTS.c.id.desc())
 )
+# Lead by lead, as a batch can have many times the events that are asked for.
+_ASKED = func.unnest(bindparam("leads", type_=ARRAY(UUID(as_uuid=True)))).table_valued(
+    column("lead", UUID(as_uuid=True)), name="asked").render_derived()
+_OF_LEAD = (
+    select(*(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "batch_id",
+                                          "company_id")))
+    .where(_EVENTS.c.lead_id == _ASKED.c.lead).offset(0).lateral("of_lead")
+)
+_OF_BATCH = select(_OF_LEAD).select_from(_ASKED).join(_OF_LEAD, true()).where(
+    _OF_LEAD.c.company_id == bindparam("company"), _OF_LEAD.c.batch_id == bindparam("batch"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +135,5 @@ def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> tuple[uuid
 
 def batch(session: Session, actor: Actor, batch_id: uuid.UUID, *, of: Sequence[uuid.UUID]) -> Sequence[Row]:
     """The events of a batch about these leads, oldest first."""
-    return session.execute(
-        select(LeadEvent.id, LeadEvent.lead_id, LeadEvent.actor_id, LeadEvent.action, LeadEvent.before,
-               LeadEvent.after)
-        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id, LeadEvent.lead_id.in_(of))
-        .order_by(LeadEvent.id)
-    ).all()
+    rows = session.execute(_OF_BATCH, {"company": actor.company_id, "batch": batch_id, "leads": list(of)}).all()
+    return sorted(rows, key=lambda row: row.id)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ARRAY, Row, Text, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Row, Select, Text, bindparam, func, literal_column, select, true
 from sqlalchemy.orm import Session
 
 from lib import bulk, columns, firms, history, leads, users
@@ -27,18 +27,32 @@ from lib.report import Fate, Report
 from lib.spreadsheets import Table
 
 CHUNK = 1_000
+# So many leads with the same LinkedIn address are looked at; one would be right.
+MOST_TWINS = 5
 STORED = tuple(name for name in CHECKS if name != "enrichment_data") + ("lead_company_id",)
 _KEY = literal_column(LINKEDIN_KEY)
+_NOTHING: Mapping[str, Any] = {}
 _LEADS = Lead.__table__
-# Each half of the OR is a look-up in an index of its own.
-_THERE = (
-    select(_LEADS.c.id, *(_LEADS.c[name] for name in STORED), _LEADS.c.assigned_to_user_id,
-           select(User.name).where(User.id == _LEADS.c.assigned_to_user_id).scalar_subquery().label("owner"))
-    .where(_LEADS.c.company_id == bindparam("company"),
-           or_(_LEADS.c.email == func.any(bindparam("emails", type_=ARRAY(Text))),
-               and_(_KEY == func.any(bindparam("links", type_=ARRAY(Text))), _LEADS.c.linkedin_url.is_not(None))))
-    .order_by(_LEADS.c.created_at, _LEADS.c.id)
-)
+
+def _leads_by(condition: ColumnElement[Any], locks: bool) -> Select:
+    """The company's leads for which ``condition`` is one of the values that are wanted.
+
+    Asked for value by value, which leaves the planner no choice but the index: a join or a list could also be answered
+    by going through all leads of the company, and for a company that has only just begun to fill up it would be.
+    """
+    wanted = func.unnest(bindparam("wanted", type_=ARRAY(Text))).table_valued("value", name="wanted").render_derived()
+    owner = select(User.name).where(User.id == _LEADS.c.assigned_to_user_id).scalar_subquery()
+    found = (select(_LEADS.c.id, _LEADS.c.created_at, *(_LEADS.c[name] for name in STORED),
+                    _LEADS.c.assigned_to_user_id, owner.label("owner"))
+             .where(_LEADS.c.company_id == bindparam("company"), condition == wanted.c.value,
+                    _LEADS.c.linkedin_url.is_not(None) if condition is _KEY else true())
+             .order_by(_LEADS.c.created_at, _LEADS.c.id).limit(MOST_TWINS))
+    found = (found.with_for_update(of=_LEADS) if locks else found).lateral("found")
+    return select(*found.c).select_from(wanted).join(found, true())
+
+
+_BY_EMAIL = {locks: _leads_by(_LEADS.c.email, locks) for locks in (False, True)}
+_BY_LINK = {locks: _leads_by(_KEY, locks) for locks in (False, True)}
 
 
 class Duplicates(StrEnum):
@@ -81,9 +95,14 @@ class _Known:
     link: str | None
     owner_id: uuid.UUID | None
     owner: str | None
-    held: dict[str, Any] | None
-    wanted: dict[str, Any] = field(default_factory=dict)
-    rows: list[int] = field(default_factory=list)
+    held: Mapping[str, Any] | None
+    """What the database has; None for a lead that this chunk adds, or that a check no longer compares."""
+    wanted: Mapping[str, Any] = field(default_factory=dict)
+    rows: tuple[int, ...] = ()
+
+    @property
+    def called(self) -> str:
+        return self.name or f"the lead in row {self.row}"
 
 
 def check(session: Session, actor: Actor, table: Table, plan: Plan, *,
@@ -140,6 +159,9 @@ class _Pass:
         self.emails: dict[str, _Known] = {}
         self.links: dict[str, list[_Known]] = {}
         self.by_id: dict[uuid.UUID, _Known] = {}
+        """The leads that the present chunk is about."""
+        self.altered: dict[uuid.UUID, _Known] = {}
+        """The leads of the database that a check found changed by an earlier chunk."""
         self.added: dict[uuid.UUID, int] = {}
         """The row that added each lead; what a pass that writes still knows of leads in earlier chunks."""
 
@@ -160,12 +182,7 @@ class _Pass:
                 fate, reason = Fate.REFUSED, str(error)
             self.report.note(number, fate, name, reason)
         if not self.writes:
-            # What is not compared any more can go; only the addresses of what the file adds or changes have to stay.
-            for known in list(self.by_id.values()):
-                if known.row or known.wanted:
-                    known.held, known.wanted = None, dict.fromkeys(known.wanted)
-                else:
-                    self._forget(known)
+            self._keep_addresses()
 
     def flush(self, batch_id: uuid.UUID, now: datetime) -> list[uuid.UUID]:
         """Write what the chunk came to, with its events; the leads that were added or changed."""
@@ -196,6 +213,17 @@ class _Pass:
         self.emails.clear(), self.links.clear(), self.by_id.clear()
         return [change.lead_id for change in [*changes, *created]]
 
+    def _keep_addresses(self) -> None:
+        """Behind a chunk that is only checked: let go of all but the addresses of what it adds or changes."""
+        for known in self.by_id.values():
+            if not known.row and not known.rows:
+                self._forget(known)
+                continue
+            if not known.row:
+                self.altered[known.id] = known
+            known.held, known.wanted, known.name = None, _NOTHING, "" if known.row else known.name
+        self.by_id.clear()
+
     def _row(self, number: int, values: dict[str, Any]) -> tuple[Fate, str]:
         values = dict(values)
         firm = values.pop("company", None)
@@ -208,18 +236,18 @@ class _Pass:
             self._remember(_Known(uuid.uuid4(), number, leads.name_of(_Named(values)), None, None, self.plan.owner,
                                   None, None), wanted)
             return Fate.ADDED, ""
-        twin = f"The same lead as in row {known.row}." if known.row else f"{known.name} is there already."
+        twin = f"The same lead as in row {known.row}." if known.row else f"{known.called} is there already."
         if self.plan.duplicates is Duplicates.SKIP:
             return Fate.SKIPPED, twin
         if not known.row:
             check_change(self.actor, known.owner_id, known.owner)
-        held = (known.held or {}) | known.wanted
+        held = {"email": known.email, "linkedin_url": known.link, **(known.held or {}), **known.wanted}
         wanted = {name: value for name, value in values.items() if held.get(name) != value
                   and (self.plan.duplicates is Duplicates.OVERWRITE or held.get(name) in (None, "", []))}
         if not wanted:
             return Fate.UNCHANGED, twin
         self._remember(known, wanted)
-        known.rows.append(number)
+        known.rows = (*known.rows, number)
         told = ", ".join(LABELS.get(name, "Company") for name in wanted)
         return Fate.UPDATED, f"{twin} {'Filled' if self.plan.duplicates is Duplicates.FILL else 'Changed'}: {told}."
 
@@ -228,19 +256,20 @@ class _Pass:
         by_email = self.emails.get(values.get("email"))
         by_link = self.links.get(linkedin_key(values.get("linkedin_url"))) or []
         if by_email and by_link and by_email not in by_link and self.plan.duplicates is not Duplicates.SKIP:
-            raise Invalid(f"The e-mail address is that of {by_email.name}, the LinkedIn address that of "
-                          f"{by_link[0].name}.")
+            raise Invalid(f"The e-mail address is that of {by_email.called}, the LinkedIn address that of "
+                          f"{by_link[0].called}.")
         return by_email or (by_link[0] if by_link else None)
 
     def _remember(self, known: _Known, wanted: Mapping[str, Any]) -> None:
         """What a lead is to hold from now on, and by which addresses it can be found."""
         self._forget(known)
-        known.wanted |= wanted
+        known.wanted = {**known.wanted, **wanted}
         known.email = wanted.get("email", known.email)
         known.link = linkedin_key(wanted["linkedin_url"]) if "linkedin_url" in wanted else known.link
         self._file(known)
 
     def _file(self, known: _Known) -> None:
+        """Let rows find a lead by its addresses."""
         self.by_id[known.id] = known
         if known.email:
             self.emails[known.email] = known
@@ -248,7 +277,7 @@ class _Pass:
             self.links.setdefault(known.link, []).append(known)
 
     def _forget(self, known: _Known) -> None:
-        self.by_id.pop(known.id, None)
+        """Let no row find a lead by the addresses that it had."""
         if known.email and self.emails.get(known.email) is known:
             del self.emails[known.email]
         if known.link and known in self.links.get(known.link, ()):
@@ -260,7 +289,7 @@ class _Pass:
         """The leads of the database that these rows may be about, oldest first."""
         locks = self.writes and self.plan.duplicates is not Duplicates.SKIP
         for row in _there(self.session, self.actor, found, locks=locks):
-            if row.id not in self.by_id:
+            if row.id not in self.by_id and row.id not in self.altered:
                 held = {name: getattr(row, name) for name in STORED}
                 held["tags"] = list(row.tags or [])
                 self._file(_Known(row.id, self.added.get(row.id, 0), leads.name_of(row), row.email,
@@ -276,6 +305,7 @@ class _Named:
 
 def _checked(session: Session, actor: Actor, table: Table, plan: Plan) -> Plan:
     """The plan with its values as they are stored."""
+    bulk.plan_anew(session)
     columns.check(plan.columns, table.header)
     if plan.owner is not None:
         owner = users.check_can_own(session, actor, plan.owner)
@@ -307,11 +337,12 @@ def _there(session: Session, actor: Actor, found: Sequence[Mapping[str, Any]], *
     """The company's leads that have one of these rows' e-mail or LinkedIn addresses, oldest first."""
     emails = sorted({values["email"] for values in found if values.get("email")})
     links = sorted({key for values in found if (key := linkedin_key(values.get("linkedin_url")))})
-    if not emails and not links:
-        return []
-    # All but the latest arrivals are locked already.
-    statement = _THERE.with_for_update(of=_LEADS) if locks else _THERE
-    return session.execute(statement, {"company": actor.company_id, "emails": emails, "links": links}).all()
+    found: dict[uuid.UUID, Row] = {}
+    for statement, wanted in ((_BY_EMAIL[locks], emails), (_BY_LINK[locks], links)):
+        if wanted:
+            found |= {row.id: row for row in session.execute(
+                statement, {"company": actor.company_id, "wanted": wanted})}
+    return sorted(found.values(), key=lambda row: (row.created_at, row.id))
 
 
 def _chunks(table: Table) -> Iterator[tuple[int, list[tuple[int, list[str]]]]]:

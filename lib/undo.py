@@ -49,6 +49,7 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
                                                  LeadEvent.undoes_batch_id == batch_id).limit(1)):
         raise AlreadyUndone("This has already been undone.")
 
+    bulk.plan_anew(session)
     undo_id = uuid.uuid4()
     refused: list[Refusal] = []
     done: list[uuid.UUID] = []
