@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, UUID, Row, and_, bindparam, column, func, insert, select, true
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
@@ -30,6 +31,15 @@ _TIMELINE = (
     .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"))
     .order_by(_EVENTS.c.id.desc())
 )
+# What the events have in common travels once, the rest as one value: a batch can be long.
+_GIVEN = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(
+    column("lead_id", UUID(as_uuid=True)), column("before", JSONB), column("after", JSONB),
+    name="given").render_derived(with_types=True)
+_RECORD = insert(_EVENTS).from_select(
+    ["company_id", "batch_id", "undoes_batch_id", "actor_id", "source", "action", "at", "lead_id", "before", "after"],
+    select(*(bindparam(name, type_=_EVENTS.c[column_].type) for name, column_ in (
+        ("company", "company_id"), ("batch", "batch_id"), ("undoes", "undoes_batch_id"), ("actor", "actor_id"),
+        ("source", "source"), ("action", "action"), ("at", "at"))), *_GIVEN.c))
 # Lead by lead, as a batch can have many times the events that are asked for.
 _ASKED = func.unnest(bindparam("leads", type_=ARRAY(UUID(as_uuid=True)))).table_valued(
     column("lead", UUID(as_uuid=True)), name="asked").render_derived()
@@ -82,14 +92,12 @@ class Outcome:
 def record(session: Session, actor: Actor, batch_id: uuid.UUID, action: str, changes: Iterable[Change], *,
            now: datetime, undoes: uuid.UUID | None = None) -> None:
     """Add one event per change. ``now`` is the time of the change (UTC)."""
-    rows = [{
-        "company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, "undoes_batch_id": undoes,
-        "actor_id": actor.user_id, "source": actor.source, "action": action, "at": now,
-        "before": {column: to_json(value) for column, value in change.before.items()},
-        "after": {column: to_json(value) for column, value in change.after.items()},
-    } for change in changes]
+    rows = [{"lead_id": str(change.lead_id),
+             "before": {column: to_json(value) for column, value in change.before.items()},
+             "after": {column: to_json(value) for column, value in change.after.items()}} for change in changes]
     if rows:
-        session.execute(insert(_EVENTS), rows)
+        session.execute(_RECORD, {"company": actor.company_id, "batch": batch_id, "undoes": undoes, "source": actor.source,
+                                  "actor": actor.user_id, "action": action, "at": now, "rows": rows})
 
 
 def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, limit: int = 50,

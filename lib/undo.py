@@ -54,30 +54,43 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     refused: list[Refusal] = []
     done: list[uuid.UUID] = []
     looked_at = 0
+    changed: list[uuid.UUID] = []
+    # What was made goes first, with whatever else the batch did to it: it may have an address that belongs to another
+    # of these leads again. All are locked on the way, in the order of their ids.
     for chunk in leads.in_chunks(lead_ids):
+        locked = leads.lock(session, actor, chunk, refused)
+        events = history.batch(session, actor, batch_id, of=chunk)
+        made = [event.lead_id for event in events if event.action == "created"]
+        done += _remove(session, made, batch_id, locked, refused)
+        changed += [lead_id for lead_id in locked if lead_id not in set(made)]
+        looked_at += len(made)
+        progress(looked_at)
+    late: list[Change] = []
+    for chunk in leads.in_chunks(changed):
         locked = leads.lock(session, actor, chunk, refused)
         by_action: dict[str, list[Row]] = {}
         for event in history.batch(session, actor, batch_id, of=chunk):
             by_action.setdefault(event.action, []).append(event)
-        # A lead that the batch made goes as a whole, with whatever else the batch did to it.
-        made = {event.lead_id for event in by_action.get("created", ())}
         for action, group in by_action.items():
             if action in ("contacted", "responded", "contact_restored"):
                 done += contacts.take_back(session, actor, group, undo_id, batch_id, locked, now=now)
             elif action == "contact_removed":
                 done += contacts.put_back(session, actor, group, undo_id, batch_id, locked, now=now)
-            elif action == "created":
-                done += _remove(session, group, batch_id, locked, refused)
             else:
-                rest = [event for event in group if event.lead_id not in made]
-                done += _restore(session, actor, rest, undo_id, batch_id, locked, refused, now)
+                changes = _restored(session, actor, group, locked, refused)
+                failed = _write(session, actor, changes, undo_id, batch_id, now)
+                left = {change.lead_id for change, _ in failed}
+                late += [change for change, _ in failed]
+                done += [change.lead_id for change in changes if change.lead_id not in left]
         looked_at += len(chunk)
         progress(looked_at)
+    done += _write_late(session, actor, late, undo_id, batch_id, refused, now)
     return Outcome(undo_id, done, (), refused)
 
 
-def _restore(session: Session, actor: Actor, events: Sequence[Row], undo_id: uuid.UUID, batch_id: uuid.UUID,
-             locked: dict[uuid.UUID, Row], refused: list[Refusal], now: datetime) -> list[uuid.UUID]:
+def _restored(session: Session, actor: Actor, events: Sequence[Row], locked: dict[uuid.UUID, Row],
+              refused: list[Refusal]) -> list[Change]:
+    """What takes each lead back to where it was, unless somebody has changed it since."""
     changes = []
     for lead_id, (before, after) in _together(events).items():
         lead = locked.get(lead_id)
@@ -89,12 +102,33 @@ def _restore(session: Session, actor: Actor, events: Sequence[Row], undo_id: uui
             continue
         before = {column: from_json(column, value) for column, value in before.items()}
         changes.append(Change(lead.id, {column: getattr(lead, column) for column in before}, before))
-    # What cannot be written is a former e-mail address that has become another lead's.
-    failed = {change.lead_id: error for change, error in bulk.change_each(session, changes)}
-    refused.extend(Refusal(lead_id, leads.name_of(locked[lead_id]), error) for lead_id, error in failed.items())
-    changes = [change for change in changes if change.lead_id not in failed]
-    history.record(session, actor, undo_id, "undone", changes, now=now, undoes=batch_id)
-    return [change.lead_id for change in changes]
+    return changes
+
+
+def _write(session: Session, actor: Actor, changes: Sequence[Change], undo_id: uuid.UUID, batch_id: uuid.UUID,
+           now: datetime) -> list[tuple[Change, LeadDeskError]]:
+    """Write the changes with their events; those that could not be written, as their e-mail address is taken."""
+    failed = bulk.change_each(session, changes)
+    left = {change.lead_id for change, _ in failed}
+    history.record(session, actor, undo_id, "undone", [change for change in changes if change.lead_id not in left],
+                   now=now, undoes=batch_id)
+    return failed
+
+
+def _write_late(session: Session, actor: Actor, late: Sequence[Change], undo_id: uuid.UUID, batch_id: uuid.UUID,
+                refused: list[Refusal], now: datetime) -> list[uuid.UUID]:
+    """Try again what was in the way of each other: of two addresses that moved on, one has to move back first."""
+    waiting, done = list(late), []
+    while waiting:
+        failed = _write(session, actor, waiting, undo_id, batch_id, now)
+        left = {change.lead_id for change, _ in failed}
+        done += [change.lead_id for change in waiting if change.lead_id not in left]
+        if len(failed) == len(waiting):
+            names = {row.id: leads.name_of(row) for row in leads.rows(session, actor, sorted(left))}
+            refused.extend(Refusal(change.lead_id, names[change.lead_id], error) for change, error in failed)
+            break
+        waiting = [change for change, _ in failed]
+    return done
 
 
 def _together(events: Sequence[Row]) -> dict[uuid.UUID, tuple[dict[str, Any], dict[str, Any]]]:
@@ -110,10 +144,10 @@ def _together(events: Sequence[Row]) -> dict[uuid.UUID, tuple[dict[str, Any], di
     return found
 
 
-def _remove(session: Session, events: Sequence[Row], batch_id: uuid.UUID, locked: dict[uuid.UUID, Row],
+def _remove(session: Session, made: Sequence[uuid.UUID], batch_id: uuid.UUID, locked: dict[uuid.UUID, Row],
             refused: list[Refusal]) -> list[uuid.UUID]:
     """Undo the making of leads: only one that nothing else has happened to can go without losing anything."""
-    lead_ids = [event.lead_id for event in events if event.lead_id in locked]
+    lead_ids = [lead_id for lead_id in made if lead_id in locked]
     worked_on = set(session.scalars(
         select(LeadEvent.lead_id).where(LeadEvent.lead_id.in_(lead_ids), LeadEvent.batch_id != batch_id).distinct()))
     refused.extend(Refusal(lead_id, leads.name_of(locked[lead_id]), ChangedSince("It has been worked on since."))
