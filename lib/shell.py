@@ -21,6 +21,8 @@ page = st.navigation(
     [
         st.Page(PAGES / "my_queue.py", title="My queue", icon=":material/inbox:", default=True),
         st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
+        st.Page(PAGES / "import_leads.py", title="Import leads", icon=":material/upload_file:", url_path="import",
+                visibility="hidden"),
     ],
     position="top",
 )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db, leads
-from lib.ui import contact_form, grid, identity, listing, notices, outage, tiles, toolbar
+from lib.ui import contact_form, export, grid, identity, listing, notices, outage, tiles, toolbar
 from lib.ui import desk as desks
 from lib.views import VIEWS
 
@@ -34,7 +34,9 @@ def queue() -> None:
             toolbar.nothing_found(wanted, view)
             return
         grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
-        toolbar.paging(shown)
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            toolbar.paging(shown)
+            export.draw(desk, actor, *listing.exported(actor, wanted, now), shown.listing.ids, shown.listing.count)
         contact_form.go_where_asked(desk)
 
 

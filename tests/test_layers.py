@@ -9,7 +9,8 @@ import pytest
 
 from lib.config import ROOT
 
-DATA_ACCESS = ("auth", "users", "fields", "filters", "views", "leads", "contacts", "history", "undo", "once")
+DATA_ACCESS = ("auth", "users", "fields", "filters", "views", "leads", "contacts", "history", "undo", "once",
+               "imports", "exports", "firms", "bulk", "columns", "spreadsheets", "report")
 SQL = re.compile(r"\bSELECT\s.+\sFROM\b|\bINSERT\s+INTO\b|\bUPDATE\s.+\sSET\b|\bDELETE\s+FROM\b"
                  r"|\b(?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|TYPE)\b", re.DOTALL)
 

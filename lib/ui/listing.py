@@ -53,6 +53,12 @@ def read(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: dateti
     return Shown(current, page.rows, 0)
 
 
+def exported(actor: Actor, wanted: Wanted, now: datetime) -> tuple[LeadFilter, str]:
+    """The whole list that is wanted, with its order."""
+    view = VIEWS[wanted.view]
+    return _narrow(view.filter(actor, now), wanted), wanted.order or view.order
+
+
 def refresh(desk: Desk) -> None:
     desk.lists.pop(QUEUE, None)
 
