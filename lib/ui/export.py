@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import BinaryIO
 
 import streamlit as st
 
@@ -39,9 +38,9 @@ def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, shown_ids: Se
 
 
 def _made(desk: Desk, user_id: uuid.UUID, kind: Kind, wanted: LeadFilter, order: str,
-          only: tuple[uuid.UUID, ...] | None) -> Callable[[], BinaryIO | bytes]:
+          only: tuple[uuid.UUID, ...] | None) -> Callable[[], bytes]:
     """What Streamlit calls in a thread of its own when the button is clicked. No Streamlit in here."""
-    def make() -> BinaryIO | bytes:
+    def make() -> bytes:
         try:
             with db.transaction() as session:
                 actor, _ = users.sign_in(session, user_id)
@@ -54,5 +53,6 @@ def _made(desk: Desk, user_id: uuid.UUID, kind: Kind, wanted: LeadFilter, order:
             with desk.lock:
                 desk.outbox.append(Notice(f"Only the first {found.count:,} leads were exported. Narrow the list to "
                                           "export the rest.", done=False))
-        return found.file
+        # Streamlit takes bytes only, and keeps them in memory until they are fetched.
+        return found.file.read()
     return make

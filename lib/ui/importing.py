@@ -101,7 +101,7 @@ def preview(draft: Draft, chosen: dict[int, str]) -> None:
             values, problem = {}, " ".join(error.fields.values())
         lines.append({"Row": number} | {LABELS[name]: _text(value) for name, value in values.items()}
                      | ({"Problem": problem} if problem else {}))
-    order = ["Row", "Problem", *LABELS.values()]
+    order = ["Row", "Problem", *columns.FIELDS.values()]
     frame = pd.DataFrame(lines)
     st.dataframe(frame[sorted(frame.columns, key=order.index)].fillna("").astype({"Row": str}), hide_index=True,
                  alt="The first rows as leads", height="content")
