@@ -75,9 +75,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call did: the batch to undo it by, and each lead in exactly one of three lists."""
+    """What a call did: the batch to undo it by (None: there is nothing to undo), and each lead in exactly one list."""
 
-    batch_id: uuid.UUID
+    batch_id: uuid.UUID | None
     done: Sequence[uuid.UUID] = ()
     unchanged: Sequence[uuid.UUID] = ()
     refused: Sequence[Refusal] = ()

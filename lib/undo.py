@@ -65,6 +65,7 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
         changed += [lead_id for lead_id in locked if lead_id not in set(made)]
         looked_at += len(made)
         progress(looked_at)
+    removed = len(done)
     late: list[Change] = []
     for chunk in leads.in_chunks(changed):
         locked = leads.lock(session, actor, chunk, refused)
@@ -85,7 +86,8 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
         looked_at += len(chunk)
         progress(looked_at)
     done += _write_late(session, actor, late, undo_id, batch_id, refused, now)
-    return Outcome(undo_id, done, (), refused)
+    # A lead that is gone has no events either, so nothing brings it back.
+    return Outcome(undo_id if len(done) > removed else None, done, (), refused)
 
 
 def _restored(session: Session, actor: Actor, events: Sequence[Row], locked: dict[uuid.UUID, Row],

@@ -7,7 +7,7 @@ import streamlit as st
 
 from lib import db, history, leads
 from lib.errors import NotFound
-from lib.ui import contact_form, enrichment, identity, lead_form, lead_header, notices, outage, timeline
+from lib.ui import contact_form, enrichment, identity, jobs, lead_form, lead_header, notices, outage, timeline
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -51,5 +51,6 @@ def show_older() -> None:
     desk.lists["events shown"] += timeline.PAGE_SIZE
 
 
+jobs.draw(desk)
 lead_page()
 contact_form.draw_if_asked(desk)

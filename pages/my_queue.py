@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db, leads
-from lib.ui import contact_form, export, grid, identity, listing, notices, outage, tiles, toolbar
+from lib.ui import contact_form, export, grid, identity, jobs, listing, notices, outage, tiles, toolbar
 from lib.ui import desk as desks
 from lib.views import VIEWS
 
@@ -40,5 +40,6 @@ def queue() -> None:
         contact_form.go_where_asked(desk)
 
 
+jobs.draw(desk)
 queue()
 contact_form.draw_if_asked(desk)

@@ -56,6 +56,8 @@ class Desk:
     saved_forms: set[str] = stored(default_factory=set)
     problems: dict[str, LeadDeskError] = stored(default_factory=dict)
     """By form key: why its last submission was not saved."""
+    undone: set[uuid.UUID] = stored(default_factory=set)
+    """The batches that were taken back from here."""
     asked_for: tuple[str, Any] | None = None
     """Another page or dialog that a click in a fragment asked for; the fragment's run then goes there."""
     shown: Notice | None = None

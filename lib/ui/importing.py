@@ -45,6 +45,7 @@ class Draft:
     plan: Plan | None = None
     checked: Report | None = None
     result: Report | None = None
+    batch_id: uuid.UUID | None = None
     key: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
 
 
@@ -148,6 +149,8 @@ def act(desk: Desk, user_id: uuid.UUID, draft: Draft, plan: Plan) -> None:
 def result(desk: Desk, draft: Draft) -> None:
     """What the import has done. Its Undo is in the line above."""
     _summary(draft.result, done=True)
+    if draft.batch_id in desk.undone:
+        st.caption("It has been taken back since.")
     with st.container(horizontal=True, vertical_alignment="center"):
         _download(draft.result, "Report for each row", draft, "report")
         st.button("Import another file", icon=":material/upload_file:", key="another", on_click=_another, args=(desk,))
@@ -158,10 +161,14 @@ def problems(report: Report) -> None:
     if not report.refused:
         return
     st.subheader("Rows that are left out", anchor=False)
-    st.dataframe(pd.DataFrame([(str(number), name, reason) for number, name, reason in report.refused],
-                              columns=["Row", "Name", "Reason"]), hide_index=True, alt="Rows that are left out",
+    frame = pd.DataFrame([(str(number), name, reason) for number, name, reason in report.refused],
+                         columns=["Row", "Name", "Reason"])
+    if not frame["Name"].any():
+        frame = frame.drop(columns="Name")
+    st.dataframe(frame, hide_index=True, alt="Rows that are left out",
                  column_config={"Row": st.column_config.TextColumn(width=70),
-                                "Name": st.column_config.TextColumn(width=180)})
+                                "Name": st.column_config.TextColumn(width=180),
+                                "Reason": st.column_config.TextColumn(width=700)})
     if report.counts[Fate.REFUSED] > len(report.refused):
         st.caption(f"The first {len(report.refused):,} of {report.counts[Fate.REFUSED]:,}; the file has them all.")
 
@@ -216,7 +223,7 @@ def _import(desk: Desk, user_id: uuid.UUID, draft: Draft, plan: Plan) -> None:
 
     def said(outcome: Outcome) -> str:
         # Only now is it certain that the import is kept.
-        draft.result = found[-1]
+        draft.result, draft.batch_id = found[-1], outcome.batch_id
         return f"{words.counted(len(outcome.done), 'lead')} imported from {draft.table.name}."
 
     jobs.start(desk, user_id, f"Importing {draft.table.name}", draft.table.count, work, said, noun="row", form=FORM)

@@ -87,9 +87,12 @@ def start(desk: Desk, user_id: uuid.UUID, title: str, total: int, work: Work, sa
 
 def take_back(desk: Desk, user_id: uuid.UUID, batch_id: uuid.UUID, size: int = 0) -> None:
     """Undo a batch, from the line that reported it or from a lead's timeline. ``size`` is in leads, if known."""
+    def said(outcome: Outcome) -> str:
+        desk.undone.add(batch_id)
+        return f"Undone for {words.counted(len(outcome.done), 'lead')}."
+
     start(desk, user_id, "Undoing", size,
-          lambda session, actor, progress: undo.undo(session, actor, batch_id, progress=progress),
-          lambda outcome: f"Undone for {words.counted(len(outcome.done), 'lead')}.")
+          lambda session, actor, progress: undo.undo(session, actor, batch_id, progress=progress), said)
 
 
 def draw(desk: Desk) -> None:

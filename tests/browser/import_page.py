@@ -1,5 +1,6 @@
 """The import page as a person sees it: a file, menus for its columns, a check, a result."""
 
+from pathlib import Path
 from typing import Self
 
 from playwright.sync_api import Locator, expect
@@ -45,4 +46,4 @@ class ImportPage:
     def download(self, name: str) -> bytes:
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=name).first.click()
-        return open(download.value.path(), "rb").read()
+        return Path(download.value.path()).read_bytes()
