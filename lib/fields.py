@@ -5,6 +5,7 @@ stored as NULL.
 """
 
 import re
+import string
 import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ LABELS = {
 MAX_SCORE = 1_000_000
 MAX_TAGS, MAX_TAG = 30, 50
 MAX_DEPTH = 50
+# More than any address of a profile has; an index entry has to be short.
+MAX_LINKEDIN_KEY = 300
 
 Check = Callable[[str, Any], Any]
 
@@ -66,8 +69,10 @@ def text_of(limit: int, *, lines: bool = False) -> Check:
             raise Invalid.field(field, f"{LABELS.get(field, field)} is {len(value):,} characters long; "
                                        f"at most {limit:,} are kept.")
         allowed = "\n\t" if lines else ""
-        # PostgreSQL cannot store NUL or half a surrogate pair, and nobody can see the others.
-        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in allowed for c in value):
+        # PostgreSQL cannot store NUL or half a surrogate pair, and nobody can see the others. What can be printed
+        # has none of them, which is far quicker to find out.
+        if not value.isprintable() and any(
+                unicodedata.category(c) in ("Cc", "Cs") and c not in allowed for c in value):
             raise Invalid.field(field, f"{LABELS.get(field, field)} has characters that cannot be shown.")
         return value or None
     return check
@@ -96,6 +101,20 @@ def _url(field: str, value: Any) -> str | None:
     if parts.scheme not in ("http", "https") or "." not in (parts.hostname or "") or re.search(r"\s", value):
         raise Invalid.field(field, f"“{_short(value)}” is not a web address.")
     return value
+
+
+def linkedin_key(url: str | None) -> str | None:
+    """What two addresses of the same LinkedIn profile have in common: no scheme, no www. or country, no query, no
+    slash at the end, in small letters (A to Z only, as ``LINKEDIN_KEY`` in lib/models.py does it, which has to agree).
+    """
+    if url is None:
+        return None
+    key = re.sub(r"[?#].*", "", url.translate(_SMALL), count=1, flags=re.DOTALL)
+    key = re.sub(r"^([a-z]+://)?(www\.|[a-z]{1,3}\.(?=linkedin\.com))?", "", key, count=1)
+    return key.rstrip("/")[:MAX_LINKEDIN_KEY]
+
+
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def _status(field: str, value: Any) -> str:

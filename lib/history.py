@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, cast, insert, literal_column, or_, select
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy import (ARRAY, UUID, ColumnElement, Row, Select, and_, bindparam, cast, column, func, insert,
+                        literal_column, or_, select, true)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
@@ -66,6 +67,26 @@ def _timeline(kind: str | None, goes_on: bool) -> Select:
         .order_by(event.c.id.desc())
     )
 
+# What the events have in common travels once, the rest as one value: a batch can be long.
+_GIVEN = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(
+    column("lead_id", UUID(as_uuid=True)), column("before", JSONB), column("after", JSONB),
+    name="given").render_derived(with_types=True)
+_RECORD = insert(_EVENTS).from_select(
+    ["company_id", "batch_id", "undoes_batch_id", "actor_id", "source", "action", "at", "lead_id", "before", "after"],
+    select(*(bindparam(name, type_=_EVENTS.c[column_].type) for name, column_ in (
+        ("company", "company_id"), ("batch", "batch_id"), ("undoes", "undoes_batch_id"), ("actor", "actor_id"),
+        ("source", "source"), ("action", "action"), ("at", "at"))), *_GIVEN.c))
+# Lead by lead, as a batch can have many times the events that are asked for.
+_ASKED = func.unnest(bindparam("leads", type_=ARRAY(UUID(as_uuid=True)))).table_valued(
+    column("lead", UUID(as_uuid=True)), name="asked").render_derived()
+_OF_LEAD = (
+    select(*(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "batch_id",
+                                          "company_id")))
+    .where(_EVENTS.c.lead_id == _ASKED.c.lead).offset(0).lateral("of_lead")
+)
+_OF_BATCH = select(_OF_LEAD).select_from(_ASKED).join(_OF_LEAD, true()).where(
+    _OF_LEAD.c.company_id == bindparam("company"), _OF_LEAD.c.batch_id == bindparam("batch"))
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -90,9 +111,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call did: the batch to undo it by, and each lead in exactly one of three lists."""
+    """What a call did: the batch to undo it by (None: there is nothing to undo), and each lead in exactly one list."""
 
-    batch_id: uuid.UUID
+    batch_id: uuid.UUID | None
     done: Sequence[uuid.UUID] = ()
     unchanged: Sequence[uuid.UUID] = ()
     refused: Sequence[Refusal] = ()
@@ -107,14 +128,12 @@ class Outcome:
 def record(session: Session, actor: Actor, batch_id: uuid.UUID, action: str, changes: Iterable[Change], *,
            now: datetime, undoes: uuid.UUID | None = None) -> None:
     """Add one event per change. ``now`` is the time of the change (UTC)."""
-    rows = [{
-        "company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, "undoes_batch_id": undoes,
-        "actor_id": actor.user_id, "source": actor.source, "action": action, "at": now,
-        "before": {column: to_json(value) for column, value in change.before.items()},
-        "after": {column: to_json(value) for column, value in change.after.items()},
-    } for change in changes]
+    rows = [{"lead_id": str(change.lead_id),
+             "before": {column: to_json(value) for column, value in change.before.items()},
+             "after": {column: to_json(value) for column, value in change.after.items()}} for change in changes]
     if rows:
-        session.execute(insert(_EVENTS), rows)
+        session.execute(_RECORD, {"company": actor.company_id, "batch": batch_id, "undoes": undoes, "source": actor.source,
+                                  "actor": actor.user_id, "action": action, "at": now, "rows": rows})
 
 
 def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, kind: str | None = None, limit: int = 50,
@@ -150,14 +169,17 @@ def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str,
     return None if change and held is not ... and change.value != to_json(held) else change
 
 
-def batch(session: Session, actor: Actor, batch_id: uuid.UUID) -> Sequence[Row]:
-    """The events of a batch, oldest first. Raises NotFound when the company has no such batch."""
-    events = session.execute(
-        select(LeadEvent.id, LeadEvent.lead_id, LeadEvent.actor_id, LeadEvent.action, LeadEvent.before,
-               LeadEvent.after)
-        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id)
-        .order_by(LeadEvent.id)
-    ).all()
-    if not events:
+def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> tuple[uuid.UUID | None, Sequence[uuid.UUID]]:
+    """Who did a batch, and the leads that it is about. Raises NotFound when the company has no such batch."""
+    rows = session.execute(
+        select(LeadEvent.actor_id, LeadEvent.lead_id)
+        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id).distinct()).all()
+    if not rows:
         raise NotFound("There is nothing to undo.")
-    return events
+    return rows[0].actor_id, [row.lead_id for row in rows]
+
+
+def batch(session: Session, actor: Actor, batch_id: uuid.UUID, *, of: Sequence[uuid.UUID]) -> Sequence[Row]:
+    """The events of a batch about these leads, oldest first."""
+    rows = session.execute(_OF_BATCH, {"company": actor.company_id, "batch": batch_id, "leads": list(of)}).all()
+    return sorted(rows, key=lambda row: row.id)

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, insert, literal, null, select, text,
-                        update)
+from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, insert, literal, literal_column, null,
+                        select, text, update)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lib import conversion, filters, history, once, orders, users, views
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
-from lib.fields import LABELS, NEW_CHECKS, clean, clean_all
+from lib.fields import LABELS, NEW_CHECKS, clean, clean_all, linkedin_key
 from lib.filters import LeadFilter, planned_for
 from lib.history import Change, Outcome, Refusal
-from lib.models import Lead, LeadCompany, Status, User
+from lib.models import LINKEDIN_KEY, Lead, LeadCompany, Status, User
 
 COUNT_LIMIT, SEARCH_COUNT_LIMIT = 10_000, 1_000
 BULK_LIMIT = 100_000
@@ -65,7 +65,10 @@ _LOCK = (
     .with_for_update(of=_LEADS)
 )
 
-_SAME = {"email": _LEADS.c.email == bindparam("value"), "linkedin_url": _LEADS.c.linkedin_url == bindparam("value")}
+_SAME = {
+    "email": _LEADS.c.email == bindparam("value"),
+    "linkedin_url": (literal_column(LINKEDIN_KEY) == bindparam("value")) & _LEADS.c.linkedin_url.is_not(None),
+}
 _DUPLICATES = {
     name: select(*(_LEADS.c[column] for column in ("id", "first_name", "last_name", "email")),
                  literal(name).label("same")).where(_OF_COMPANY, same).limit(3)
@@ -337,6 +340,7 @@ def duplicates(session: Session, actor: Actor, *, email: str | None = None,
         except Invalid:
             continue
         if value is not None:
+            value = linkedin_key(value) if name == "linkedin_url" else value
             found += session.execute(_DUPLICATES[name], {"company": actor.company_id, "value": value}).all()
     return found
 
@@ -397,13 +401,14 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Pro
     batch_id = uuid.uuid4()
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
-    wanted: dict[uuid.UUID, list[Edit]] = {}
-    for each in edits:
-        wanted.setdefault(each.lead_id, []).append(each)
+    wanted: dict[uuid.UUID, list[tuple[int, Edit]]] = {}
+    for place, each in enumerate(edits):
+        wanted.setdefault(each.lead_id, []).append((place, each))
     done = 0
     for chunk in in_chunks(wanted):
         locked = lock(session, actor, chunk, refused)
-        for each in (each for lead_id in locked for each in wanted[lead_id]):
+        # In the order in which they came: of two leads that are given one address, the first gets it.
+        for _, each in sorted((each for lead_id in locked for each in wanted[lead_id]), key=lambda pair: pair[0]):
             lead = locked[each.lead_id]
             try:
                 _edit(session, actor, lead, each, changes)

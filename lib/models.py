@@ -15,6 +15,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
+# ``lib.fields.linkedin_key`` in SQL: the words of leads_linkedin_key_idx, and of every look-up that is to use it.
+LINKEDIN_KEY = (
+    "left(rtrim(regexp_replace(regexp_replace(translate(leads.linkedin_url, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', "
+    "'abcdefghijklmnopqrstuvwxyz'), '[?#].*', ''), '^([a-z]+://)?(www[.]|[a-z]{1,3}[.](?=linkedin[.]com))?', ''), '/'), "
+    "300)")
+
+
 class Status(enum.StrEnum):
     """A lead's place in the pipeline, in the pipeline's order."""
 
@@ -173,6 +180,8 @@ class Lead(Base):
               postgresql_include=["last_contacted_at"], postgresql_where=text("status = 'enriched'")),
         Index("leads_pool_idx", "company_id", "created_at", "source",
               postgresql_where=text("assigned_to_user_id IS NULL AND status NOT IN ('converted', 'lost')")),
+        Index("leads_linkedin_key_idx", "company_id", text(LINKEDIN_KEY.replace("leads.", "")),
+              postgresql_where=text("linkedin_url IS NOT NULL")),
     )
 
     id: Mapped[uuid.UUID] = _id()

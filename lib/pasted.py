@@ -5,20 +5,17 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, bindparam, func, literal_column, or_, select
+from sqlalchemy import Row, bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
 from lib.errors import Invalid
-from lib.fields import EMAIL
-from lib.models import Lead
+from lib.fields import EMAIL, linkedin_key
+from lib.models import LINKEDIN_KEY, Lead
 
 MOST_LINES = 500
-# The same in Python and in the index leads_linkedin_key_idx: “https://www.linkedin.com/in/ada/?x=1” is “in/ada”.
-_DECORATION = r"^https?://([a-z]+\.)?linkedin\.com/|/*([?#].*)?$"
 _LEADS = Lead.__table__
-_KEY = func.lower(func.regexp_replace(_LEADS.c.linkedin_url, literal_column(f"'{_DECORATION}'"), literal_column("''"),
-                                      literal_column("'gi'")))
+_KEY = literal_column(LINKEDIN_KEY)
 _FOUND = (
     select(_LEADS.c.id, _LEADS.c.first_name, _LEADS.c.last_name, _LEADS.c.email, _LEADS.c.status,
            _KEY.label("linkedin"))
@@ -72,11 +69,6 @@ def resolve(session: Session, actor: Actor, lines: str | Sequence[str]) -> Paste
     return Pasted(list(leads.values()), unknown, ambiguous)
 
 
-def linkedin_key(address: str) -> str:
-    """What is the same for every way to write one LinkedIn address."""
-    return re.sub(_DECORATION, "", address.strip(), flags=re.IGNORECASE).lower()
-
-
 def _named(line: str) -> tuple[str, str]:
     """What a line names: (“email”, address), (“linkedin”, key) or (“”, "")."""
     if "linkedin.com/" in line.lower():
@@ -84,7 +76,7 @@ def _named(line: str) -> tuple[str, str]:
         if not address.isprintable():
             # PostgreSQL could not even be asked about it.
             return "", ""
-        return "linkedin", linkedin_key(address if "://" in address else f"https://{address}")
+        return "linkedin", linkedin_key(address)
     if address := EMAIL.search(line.lower()):
         return "email", address[0]
     return "", ""

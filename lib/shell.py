@@ -30,6 +30,8 @@ page = st.navigation(
         st.Page(PAGES / "log_contacts.py", title="Log contacts", icon=":material/edit_note:",
                 url_path="log-contacts", visibility="visible" if leads_team else "hidden"),
         st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
+        st.Page(PAGES / "import_leads.py", title="Import leads", icon=":material/upload_file:", url_path="import",
+                visibility="hidden"),
     ],
     position="top",
 )

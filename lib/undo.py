@@ -3,15 +3,17 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
-from lib import contact_changes, conversion, history, leads
+from lib import contact_changes, conversion, history, leads, writes
 from lib.auth import Actor, may_undo
 from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
 from lib.history import Change, Outcome, Refusal
+from lib.leads import Progress
 from lib.models import Lead, LeadEvent
 
 
@@ -22,83 +24,136 @@ class AlreadyUndone(LeadDeskError):
     code = "already_undone"
 
 
-def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, now: datetime | None = None) -> Outcome:
+def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progress = lambda done: None,
+         now: datetime | None = None) -> Outcome:
     """Restore what a batch changed, lead by lead, where it still stands; an undo can itself be undone.
 
-    Leads that somebody has changed since are among the refusals, by name. Raises NotFound for an unknown batch,
-    NotAllowed for somebody else's unless the actor leads the team, and AlreadyUndone.
+    Leads that somebody has changed since are among the refusals, by name. ``progress`` is told how many leads are
+    done. Raises NotFound for an unknown batch, NotAllowed for somebody else's unless the actor leads the team, and
+    AlreadyUndone.
     """
     now = now or datetime.now(UTC)
-    events = history.batch(session, actor, batch_id)
-    if not may_undo(actor, events[0].actor_id):
+    # Undos of the same batch take turns: the second sees what the first one did, also when that left no event.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"undo/{batch_id}", 0))))
+    author, lead_ids = history.concerned(session, actor, batch_id)
+    if not may_undo(actor, author):
         raise NotAllowed("Only the person who did this, or a team lead, can undo it.")
-    refused: list[Refusal] = []
-    locked = leads.lock(session, actor, [event.lead_id for event in events], refused)
-    # Looked up under the locks: of two undos at once, the second sees the first one's event.
     if session.scalar(select(LeadEvent.id).where(LeadEvent.company_id == actor.company_id,
                                                  LeadEvent.undoes_batch_id == batch_id).limit(1)):
         raise AlreadyUndone("This has already been undone.")
 
+    writes.plan_anew(session)
     undo_id = uuid.uuid4()
+    refused: list[Refusal] = []
     done: list[uuid.UUID] = []
-    by_action: dict[str, list[Row]] = {}
-    for event in events:
-        by_action.setdefault(event.action, []).append(event)
-    for action, group in by_action.items():
-        if action in ("contacted", "responded", "contact_restored"):
-            done += contact_changes.take_back(session, actor, group, undo_id, batch_id, locked, refused, now=now)
-        elif action == "contact_removed":
-            done += contact_changes.put_back(session, actor, group, undo_id, batch_id, locked, now=now)
-        elif action == "contact_edited":
-            done += contact_changes.edit_back(session, actor, group, undo_id, batch_id, locked, refused, now=now)
-        elif action == "created":
-            done += _remove(session, group, locked, refused)
-        else:
-            done += _restore(session, actor, group, undo_id, batch_id, locked, refused, now)
-    return Outcome(undo_id, done, (), refused)
+    looked_at = 0
+    changed: list[uuid.UUID] = []
+    # What was made goes first, with whatever else the batch did to it: it may have an address that belongs to another
+    # of these leads again. All are locked on the way, in the order of their ids.
+    for chunk in leads.in_chunks(lead_ids):
+        locked = leads.lock(session, actor, chunk, refused)
+        events = history.batch(session, actor, batch_id, of=chunk)
+        made = [event.lead_id for event in events if event.action == "created"]
+        done += _remove(session, made, batch_id, locked, refused)
+        changed += [lead_id for lead_id in locked if lead_id not in set(made)]
+        looked_at += len(made)
+        progress(looked_at)
+    removed = len(done)
+    late: list[Change] = []
+    for chunk in leads.in_chunks(changed):
+        locked = leads.lock(session, actor, chunk, refused)
+        by_action: dict[str, list[Row]] = {}
+        for event in history.batch(session, actor, batch_id, of=chunk):
+            by_action.setdefault(event.action, []).append(event)
+        for action, group in by_action.items():
+            if action in ("contacted", "responded", "contact_restored"):
+                done += contact_changes.take_back(session, actor, group, undo_id, batch_id, locked, refused, now=now)
+            elif action == "contact_removed":
+                done += contact_changes.put_back(session, actor, group, undo_id, batch_id, locked, now=now)
+            elif action == "contact_edited":
+                done += contact_changes.edit_back(session, actor, group, undo_id, batch_id, locked, refused, now=now)
+            else:
+                changes = _restored(session, actor, group, locked, refused)
+                failed = _write(session, actor, changes, undo_id, batch_id, now)
+                left = {change.lead_id for change, _ in failed}
+                late += [change for change, _ in failed]
+                done += [change.lead_id for change in changes if change.lead_id not in left]
+        looked_at += len(chunk)
+        progress(looked_at)
+    done += _write_late(session, actor, late, undo_id, batch_id, refused, now)
+    # A lead that is gone has no events either, so nothing brings it back.
+    return Outcome(undo_id if len(done) > removed else None, done, (), refused)
 
 
-def _restore(session: Session, actor: Actor, events: Sequence[Row], undo_id: uuid.UUID, batch_id: uuid.UUID,
-             locked: dict[uuid.UUID, Row], refused: list[Refusal], now: datetime) -> list[uuid.UUID]:
+def _restored(session: Session, actor: Actor, events: Sequence[Row], locked: dict[uuid.UUID, Row],
+              refused: list[Refusal]) -> list[Change]:
+    """What takes each lead back to where it was, unless somebody has changed it since."""
     changes = []
-    for event in events:
-        lead = locked.get(event.lead_id)
+    for lead_id, (before, after) in _together(events).items():
+        lead = locked.get(lead_id)
         if lead is None:
             continue
-        moved_on = [column for column, value in event.after.items() if to_json(getattr(lead, column)) != value
+        moved_on = [column for column, value in after.items() if to_json(getattr(lead, column)) != value
                     # What a change of the status brought along may have been worked out anew since.
-                    and not ("status" in event.after and column in conversion.COLUMNS)]
+                    and not ("status" in after and column in conversion.COLUMNS)]
         if moved_on:
             refused.append(_changed_since(session, actor, lead, moved_on))
             continue
-        before = conversion.restored(
-            lead, {column: from_json(column, value) for column, value in event.before.items()})
-        change = Change(lead.id, {column: getattr(lead, column) for column in before}, before)
-        try:
-            leads.write(session, [change])
-        except LeadDeskError as error:
-            # Its former e-mail address has become another lead's.
-            refused.append(Refusal(lead.id, leads.name_of(lead), error))
-            continue
-        changes.append(change)
-    history.record(session, actor, undo_id, "undone", changes, now=now, undoes=batch_id)
-    return [change.lead_id for change in changes]
+        before = conversion.restored(lead, {column: from_json(column, value) for column, value in before.items()})
+        changes.append(Change(lead.id, {column: getattr(lead, column) for column in before}, before))
+    return changes
 
 
-def _remove(session: Session, events: Sequence[Row], locked: dict[uuid.UUID, Row],
-            refused: list[Refusal]) -> list[uuid.UUID]:
-    """Undo the making of a lead: only one that nothing has happened to since can go without losing anything."""
-    done = []
-    for event in events:
-        lead = locked.get(event.lead_id)
-        if lead is None:
-            continue
-        if session.scalar(select(func.count()).where(LeadEvent.lead_id == lead.id)) > 1:
-            refused.append(Refusal(lead.id, leads.name_of(lead), ChangedSince("It has been worked on since.")))
-            continue
-        session.execute(delete(Lead).where(Lead.id == lead.id))
-        done.append(lead.id)
+def _write(session: Session, actor: Actor, changes: Sequence[Change], undo_id: uuid.UUID, batch_id: uuid.UUID,
+           now: datetime) -> list[tuple[Change, LeadDeskError]]:
+    """Write the changes with their events; those that could not be written, as their e-mail address is taken."""
+    failed = writes.change_each(session, changes)
+    left = {change.lead_id for change, _ in failed}
+    history.record(session, actor, undo_id, "undone", [change for change in changes if change.lead_id not in left],
+                   now=now, undoes=batch_id)
+    return failed
+
+
+def _write_late(session: Session, actor: Actor, late: Sequence[Change], undo_id: uuid.UUID, batch_id: uuid.UUID,
+                refused: list[Refusal], now: datetime) -> list[uuid.UUID]:
+    """Try again what was in the way of each other: of two addresses that moved on, one has to move back first."""
+    waiting, done = list(late), []
+    while waiting:
+        failed = _write(session, actor, waiting, undo_id, batch_id, now)
+        left = {change.lead_id for change, _ in failed}
+        done += [change.lead_id for change in waiting if change.lead_id not in left]
+        if len(failed) == len(waiting):
+            names = {row.id: leads.name_of(row) for row in leads.rows(session, actor, sorted(left))}
+            refused.extend(Refusal(change.lead_id, names[change.lead_id], error) for change, error in failed)
+            break
+        waiting = [change for change, _ in failed]
     return done
+
+
+def _together(events: Sequence[Row]) -> dict[uuid.UUID, tuple[dict[str, Any], dict[str, Any]]]:
+    """What each lead held before the first of a batch's events, oldest first, and after the last.
+
+    An import may change a lead twice, when it stands in two rows of the file.
+    """
+    found: dict[uuid.UUID, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for event in events:
+        before, after = found.setdefault(event.lead_id, ({}, {}))
+        before |= {column: value for column, value in event.before.items() if column not in before}
+        after |= event.after
+    return found
+
+
+def _remove(session: Session, made: Sequence[uuid.UUID], batch_id: uuid.UUID, locked: dict[uuid.UUID, Row],
+            refused: list[Refusal]) -> list[uuid.UUID]:
+    """Undo the making of leads: only one that nothing else has happened to can go without losing anything."""
+    lead_ids = [lead_id for lead_id in made if lead_id in locked]
+    worked_on = set(session.scalars(
+        select(LeadEvent.lead_id).where(LeadEvent.lead_id.in_(lead_ids), LeadEvent.batch_id != batch_id).distinct()))
+    refused.extend(Refusal(lead_id, leads.name_of(locked[lead_id]), ChangedSince("It has been worked on since."))
+                   for lead_id in lead_ids if lead_id in worked_on)
+    gone = [lead_id for lead_id in lead_ids if lead_id not in worked_on]
+    session.execute(delete(Lead).where(Lead.id.in_(gone)).execution_options(synchronize_session=False))
+    return gone
 
 
 def _changed_since(session: Session, actor: Actor, lead: Row, moved_on: Sequence[str]) -> Refusal:

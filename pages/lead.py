@@ -7,8 +7,8 @@ import streamlit as st
 
 from lib import db, history, leads, neighbours
 from lib.errors import NotFound
-from lib.ui import (contact_form, enrichment, identity, lead_form, lead_header, notices, outage, same_firm, timeline,
-                    walk)
+from lib.ui import (contact_form, enrichment, identity, jobs, lead_form, lead_header, notices, outage, same_firm,
+                    timeline, walk)
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -55,5 +55,6 @@ def asked_for() -> uuid.UUID:
         raise NotFound(leads.NO_SUCH_LEAD) from None
 
 
+jobs.draw(desk)
 lead_page()
 contact_form.draw_if_asked(desk)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db, leads
-from lib.ui import actions, bulk_dialog, contact_form, grid, identity, jobs, listing, notices, outage, tiles, toolbar
+from lib.ui import (actions, bulk_dialog, contact_form, export, grid, identity, jobs, listing, notices, outage, tiles,
+                    toolbar)
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -32,7 +33,10 @@ def queue() -> None:
             toolbar.nothing_found(view)
         else:
             grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
-            actions.paging(shown, toolbar.PAGE)
+            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+                actions.paging(shown, toolbar.PAGE)
+                export.draw(desk, actor, wanted.filter_at(actor, now), wanted.order, shown.listing.ids,
+                            shown.listing.count)
         contact_form.go_where_asked(desk)
 
 

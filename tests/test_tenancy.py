@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import io
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,8 +14,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import (attribution, bulk, contact_changes, contact_summary, contacts, funnel, history, leads, neighbours,
-                 once, pasted, replies, undo, users, workload)
+from lib import (attribution, bulk, columns, contact_changes, contact_summary, contacts, exports, firms, funnel,
+                 history, imports, leads, neighbours, once, pasted, replies, spreadsheets, undo, users, workload,
+                 writes)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -25,7 +27,7 @@ from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
 MODULES = (users, leads, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
-           attribution, replies, funnel, workload)
+           attribution, replies, funnel, workload, imports, exports, firms, writes)
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,27 @@ def page(session, actor, it, now):
         LeadFilter(awaits_answer=True))]
 
 
+def imported(session, actor, it, now, *, work):
+    """An import finds neither the other company's lead nor its firm: it makes one's own."""
+    table = spreadsheets.read(io.BytesIO(f"Last name,E-mail,Company\nByron,{it.email},{it.firm}\n".encode()), "x.csv")
+    plan = imports.Plan(columns=columns.guess(table.header), duplicates=imports.Duplicates.OVERWRITE)
+    given = work(session, actor, table, plan)
+    return (given[1] if isinstance(given, tuple) else given).counts.most_common()
+
+
+def exported(session, actor, it, now):
+    return [exports.write(session, actor, "csv", **which).count
+            for which in ({}, {"only": [it.lead]}, {"wanted": LeadFilter(assigned_to=it.user)})]
+
+
+def made(session, actor, it, now):
+    """A firm of the same name is one's own."""
+    found = firms.made(session, actor, [it.firm])
+    return [session.get_one(LeadCompany, firm).company_id == actor.company_id and
+            len(session.scalars(select(LeadCompany.id).where(LeadCompany.company_id == actor.company_id)).all())
+            for firm in found.values()]
+
+
 DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "users.find": lambda session, actor, it, now: users.find(session, actor, it.user),
     "users.check_can_own": lambda session, actor, it, now: users.check_can_own(session, actor, it.user),
@@ -154,8 +177,13 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
         session, replace(actor, user_id=uuid.uuid4()), [it.lead], now=now),
     "history.timeline": lambda session, actor, it, now: history.timeline(session, actor, it.lead),
     "history.last_change": lambda session, actor, it, now: history.last_change(session, actor, it.lead, "score"),
-    "history.batch": lambda session, actor, it, now: history.batch(session, actor, it.batch),
     "neighbours.at_same_firm": lambda session, actor, it, now: neighbours.at_same_firm(session, actor, it.lead),
+    "history.batch": lambda session, actor, it, now: history.batch(session, actor, it.batch, of=[it.lead]),
+    "history.concerned": lambda session, actor, it, now: history.concerned(session, actor, it.batch),
+    "imports.check": lambda *where: imported(*where, work=imports.check),
+    "imports.run": lambda *where: imported(*where, work=imports.run),
+    "exports.write": exported,
+    "firms.made": made,
     "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
     "attribution.shares": lambda session, actor, it, now: attribution.shares(session, actor),
     "attribution.recompute": recompute,
@@ -231,7 +259,7 @@ def test_another_companys_rows_stay_as_they_are(session, cast, now, theirs, name
 
 
 @pytest.mark.parametrize("name", [
-    name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once")])
+    name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once", "firms.made")])
 def test_the_same_call_by_a_colleague_finds_it(session, cast, now, theirs, name):
     # Or the table would prove nothing: each call has to have something that it could have found.
     assert (answer(DRIVEN[name], session, cast.alice, theirs, now)
@@ -269,6 +297,9 @@ def test_every_function_that_takes_an_actor_is_in_the_table():
         "contacts.write_summaries",
         "contact_summary.pasts",  # reads of what its callers have locked
         "once.forget_old",        # housekeeping
+        "writes.add",               # adds what its callers have scoped
+        "writes.change_each",       # writes what its callers have locked
+        "writes.plan_anew",         # concerns no rows
     }
 
 

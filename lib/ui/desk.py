@@ -15,7 +15,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from lib import db, leads, undo, users
+from lib import db, leads, users
 from lib.auth import Actor
 from lib.errors import Conflict, LeadDeskError, OutcomeUnknown
 from lib.fields import LABELS
@@ -31,6 +31,8 @@ class Notice:
     text: str
     done: bool = True
     batch_id: uuid.UUID | None = None
+    size: int = 0
+    """How many leads the batch is about, as far as that is known."""
     details: Sequence[str] = ()
 
 
@@ -54,6 +56,8 @@ class Desk:
     saved_forms: set[str] = stored(default_factory=set)
     problems: dict[str, LeadDeskError] = stored(default_factory=dict)
     """By form key: why its last submission was not saved."""
+    undone: set[uuid.UUID] = stored(default_factory=set)
+    """The batches that were taken back from here."""
     asked_for: tuple[str, Any] | None = None
     """Another page or dialog that a click in a fragment asked for; the fragment's run then goes there."""
     shown: Notice | None = None
@@ -119,7 +123,8 @@ def report(desk: Desk, outcome: Outcome | LeadDeskError, said: Words, *, form: s
                 desk.disputes.append(Dispute(refusal.error, refusal.name))
         told = [str(each) for each in outcome.refused if not isinstance(each.error, Conflict)]
         if outcome.done:
-            desk.outbox.append(Notice(said(outcome), batch_id=outcome.batch_id, details=told))
+            desk.outbox.append(Notice(said(outcome), batch_id=outcome.batch_id, size=len(outcome.done),
+                                      details=told))
         elif told:
             desk.outbox.append(Notice(_nothing_done(told), done=False, details=told if len(told) > 1 else ()))
 
@@ -133,12 +138,6 @@ def change_cell(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID, field: str, 
         return leads.edit(session, actor, [Edit(lead_id, field, seen, value)])
 
     run(desk, user_id, work, lambda _: f"{LABELS[field]} of {lead} saved.")
-
-
-def take_back(desk: Desk, user_id: uuid.UUID, batch_id: uuid.UUID) -> None:
-    """Undo a batch, from the line that reported it or from a lead's timeline."""
-    run(desk, user_id, lambda session, actor: undo.undo(session, actor, batch_id),
-        lambda outcome: f"Undone for {words.counted(len(outcome.done), 'lead')}.")
 
 
 def news(desk: Desk) -> Notice | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from lib import undo
 from lib.auth import Actor
 from lib.errors import LeadDeskError
 from lib.history import Outcome
@@ -45,7 +46,7 @@ class Unexpected(LeadDeskError):
 
 @dataclass
 class Job:
-    """``total`` and ``done`` count what the job works through, leads or rows of a file."""
+    """``total`` and ``done`` count what the job works through, leads or rows of a file; a total of 0 is not known."""
 
     title: str
     total: int
@@ -84,6 +85,16 @@ def start(desk: Desk, user_id: uuid.UUID, title: str, total: int, work: Work, sa
     job.thread.join(PATIENCE)
 
 
+def take_back(desk: Desk, user_id: uuid.UUID, batch_id: uuid.UUID, size: int = 0) -> None:
+    """Undo a batch, from the line that reported it or from a lead's timeline. ``size`` is in leads, if known."""
+    def said(outcome: Outcome) -> str:
+        desk.undone.add(batch_id)
+        return f"Undone for {words.counted(len(outcome.done), 'lead')}."
+
+    start(desk, user_id, "Undoing", size,
+          lambda session, actor, progress: undo.undo(session, actor, batch_id, progress=progress), said)
+
+
 def draw(desk: Desk) -> None:
     """The progress bar of the running job, if there is one; the page runs anew when it has ended."""
     if desk.job is not None and desk.job.is_running:
@@ -96,7 +107,9 @@ def _watch(desk: Desk, job: Job) -> None:
         st.rerun()
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="job"):
         share = min(job.done / job.total, 1.0) if job.total else 0.0
-        st.progress(share, text=f"{words.plain(job.title)}: {job.done:,} of {words.counted(job.total, job.noun)}")
+        so_far = f"{job.done:,} of {words.counted(job.total, job.noun)}" if job.total else words.counted(
+            job.done, job.noun)
+        st.progress(share, text=f"{words.plain(job.title)}: {so_far}")
         st.button("Stop", key="stop_job", icon=":material/stop:", disabled=job.stop.is_set(), on_click=job.stop.set,
                   help="Nothing will have been changed")
 

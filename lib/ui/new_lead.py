@@ -12,7 +12,7 @@ from lib import db, leads, once
 from lib.fields import LABELS, MAX_SCORE
 from lib.history import Outcome
 from lib.ui import desk as desks
-from lib.ui import identity, vocabulary, words
+from lib.ui import identity, words
 from lib.ui.desk import Desk
 
 FIELDS = ("first_name", "last_name", "job_title", "company", "email", "phone", "linkedin_url", "source", "score",

@@ -7,7 +7,7 @@ import streamlit as st
 
 from lib.fields import LABELS
 from lib.ui import desk as desks
-from lib.ui import words
+from lib.ui import jobs, words
 from lib.ui.desk import Desk, Dispute
 
 
@@ -27,7 +27,8 @@ def line(desk: Desk, user_id: uuid.UUID, otherwise: str) -> None:
                     st.markdown(words.plain(detail))
         if notice.batch_id is not None:
             st.button("Undo", icon=":material/undo:", type="tertiary", key=f"undo:{notice.batch_id}", shortcut="Alt+U",
-                      help="Take this back", on_click=desks.take_back, args=(desk, user_id, notice.batch_id))
+                      help="Take this back", on_click=jobs.take_back,
+                      args=(desk, user_id, notice.batch_id, notice.size))
         st.button("Dismiss", icon=":material/close:", type="tertiary", key="dismiss",
                   help="Hide this message", on_click=_dismiss, args=(desk,))
 

@@ -10,8 +10,7 @@ from sqlalchemy import Row
 from lib.auth import Actor, may_undo
 from lib.fields import LABELS
 from lib.models import Direction
-from lib.ui import desk as desks
-from lib.ui import words
+from lib.ui import jobs, words
 from lib.ui.desk import Desk
 
 PAGE_SIZE, OLDER = 5, 20
@@ -126,4 +125,4 @@ def _method(event: Row) -> str:
 
 
 def _undo(desk: Desk, user_id: uuid.UUID, batch_id: uuid.UUID) -> None:
-    desks.take_back(desk, user_id, batch_id)
+    jobs.take_back(desk, user_id, batch_id)

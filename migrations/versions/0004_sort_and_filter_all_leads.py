@@ -5,7 +5,6 @@ search that also finds phone numbers and LinkedIn addresses. All are built CONCU
 interruption; nothing else changes.
 """
 
-from alembic import op
 
 from lib import indexes
 

@@ -1,0 +1,54 @@
+"""The firms that leads work for, found by their names and made where they are missing."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import ARRAY, Text, bindparam, func, select, text
+from sqlalchemy.orm import Session
+
+from lib.auth import Actor
+
+CHUNK = 1_000
+
+# The database puts names into small letters, for the index and for Python's sake: the two have different rules.
+_FIND = text("""
+    SELECT given.name, (SELECT firm.id FROM lead_companies AS firm
+                        WHERE firm.company_id = :company AND lower(firm.name) = lower(given.name)
+                        ORDER BY firm.created_at, firm.id LIMIT 1) AS id
+    FROM unnest(:names) AS given (name)""").bindparams(bindparam("names", type_=ARRAY(Text)))
+_MAKE = text("""
+    INSERT INTO lead_companies (company_id, name)
+    SELECT DISTINCT ON (lower(given.name)) :company, given.name
+    FROM unnest(:names) WITH ORDINALITY AS given (name, place) ORDER BY lower(given.name), given.place
+    """).bindparams(bindparam("names", type_=ARRAY(Text)))
+
+
+def made(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid.UUID]:
+    """The id of the company's firm of each name, letter case aside; those that are missing are made."""
+    found = _find(session, actor, names)
+    missing = [name for name in names if name not in found]
+    # Firms have no unique key, so who makes one takes its name first, as leads.create does. A lock for each of many
+    # thousands would be more than a server has room for; beyond that, a firm that somebody makes in this very minute
+    # could get a twin.
+    locks = sorted({f"{actor.company_id}/{name.lower()}" for name in missing})[:CHUNK]
+    if locks:
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(func.unnest(
+            bindparam("locks", locks, type_=ARRAY(Text))), 0))))
+        found |= _find(session, actor, missing)
+    for start in range(0, len(missing), CHUNK):
+        # Found anew for each chunk: the one before may have made the same firm in other letters.
+        there = _find(session, actor, missing[start:start + CHUNK])
+        still = [name for name in missing[start:start + CHUNK] if name not in there]
+        if still:
+            session.execute(_MAKE, {"company": actor.company_id, "names": still})
+            there |= _find(session, actor, still)
+        found |= there
+    return found
+
+
+def _find(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid.UUID]:
+    found = {}
+    for start in range(0, len(names), CHUNK):
+        rows = session.execute(_FIND, {"company": actor.company_id, "names": list(names[start:start + CHUNK])})
+        found |= {row.name: row.id for row in rows if row.id is not None}
+    return found

@@ -1,0 +1,58 @@
+"""Export: what is shown, or all that match, as CSV or Excel, made only when it is asked for."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib import db, exports, leads, users
+from lib.auth import Actor
+from lib.errors import LeadDeskError
+from lib.exports import EXPORT_LIMIT, Kind
+from lib.filters import LeadFilter
+from lib.ui import words
+from lib.ui.desk import Desk, Notice
+
+MIME = {Kind.CSV: "text/csv", Kind.EXCEL: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+LABEL = {Kind.CSV: "CSV", Kind.EXCEL: "Excel"}
+
+
+def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, shown_ids: Sequence[uuid.UUID],
+         count: int) -> None:
+    """The menu. ``shown_ids`` are the leads of the page, ``count`` those of the whole list (bounded by COUNT_LIMIT)."""
+    total = f"{count:,}" if count <= leads.COUNT_LIMIT else f"{leads.COUNT_LIMIT:,}+"
+    with st.popover("Export", icon=":material/download:", disabled=not shown_ids, key="export"):
+        for name, label, only in (("shown", f"What is shown: {words.counted(len(shown_ids), 'lead')}",
+                                   tuple(shown_ids)),
+                                  ("all", f"All that match: {total} {'lead' if count == 1 else 'leads'}", None)):
+            st.caption(label)
+            with st.container(horizontal=True):
+                for kind in Kind:
+                    st.download_button(
+                        LABEL[kind], _made(desk, actor.user_id, kind, wanted, order, only), key=f"export:{name}:{kind}",
+                        file_name=f"leads {datetime.now(UTC).astimezone(words.zone()):%Y-%m-%d}.{kind}",
+                        mime=MIME[kind], icon=":material/download:", help=f"{label}, as {LABEL[kind]}")
+        if count > leads.COUNT_LIMIT:
+            st.caption(f"At most {EXPORT_LIMIT:,} leads, in the order of the list.")
+
+
+def _made(desk: Desk, user_id: uuid.UUID, kind: Kind, wanted: LeadFilter, order: str,
+          only: tuple[uuid.UUID, ...] | None) -> Callable[[], bytes]:
+    """What Streamlit calls in a thread of its own when the button is clicked. No Streamlit in here."""
+    def make() -> bytes:
+        try:
+            with db.transaction() as session:
+                actor, _ = users.sign_in(session, user_id)
+                found = exports.write(session, actor, kind, wanted=wanted, order=order, only=only)
+        except LeadDeskError as error:
+            with desk.lock:
+                desk.outbox.append(Notice(str(error), done=False))
+            raise
+        if found.is_capped:
+            with desk.lock:
+                desk.outbox.append(Notice(f"Only the first {found.count:,} leads were exported. Narrow the list to "
+                                          "export the rest.", done=False))
+        # Streamlit takes bytes only, and keeps them in memory until they are fetched.
+        return found.file.read()
+    return make
