@@ -60,6 +60,23 @@ def check_log_for(actor: Actor, user_id: uuid.UUID) -> None:
         raise NotAllowed("Only a team lead can log a contact that somebody else made.")
 
 
+def check_manage(actor: Actor) -> None:
+    """Raise NotAllowed unless the actor manages the company."""
+    if actor.role is not Role.MANAGER:
+        raise NotAllowed("Only a manager can do this.")
+
+
+def check_contact(actor: Actor, made_by: uuid.UUID, name: str) -> None:
+    """Raise NotAllowed unless the actor may correct or remove a contact that ``made_by``, of this name, made."""
+    if not may_correct(actor, made_by):
+        raise NotAllowed(f"{name} made this contact. Ask {name} or a team lead to change it.")
+
+
+def may_correct(actor: Actor, made_by: uuid.UUID) -> bool:
+    """Everybody may correct and remove the contacts they made, a team lead those of anybody."""
+    return made_by == actor.user_id or RULES[actor.role][2]
+
+
 def may_undo(actor: Actor, author_id: uuid.UUID | None) -> bool:
     """Everybody may undo what they did themselves, a team lead what anybody did."""
     return author_id == actor.user_id or actor.role in (Role.TEAM_LEAD, Role.MANAGER)

@@ -1,58 +1,56 @@
-"""Contacts with leads: log them, and take them back.
+"""Contacts with leads: log them, and list them. How they are corrected and taken back is in ``contact_changes``.
 
 ``contact_attempts`` holds each one (V2 of the specification); the lead's own columns hold the summary that lists and
 numbers read (V1, V3). The summary is kept in step by addition, never by recounting: a database that was upgraded has
 counts whose contacts were never written down.
 """
 
+import enum
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from lib import history, leads, once, users
+from lib import conversion, history, leads, once, users
 from lib.auth import Actor, check_change, check_log_for
 from lib.errors import Invalid, LeadDeskError, NotAllowed, NotFound
-from lib.fields import from_json, text_of, to_json
+from lib.fields import text_of, to_json
 from lib.history import Change, Outcome, Refusal
-from lib.models import ContactAttempt, Direction, Lead, LeadEvent, Method, Status
+from lib.models import ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, Method, Status, User
+from lib.outcomes import ANSWERED, LEAVE, SUMMARIES, status_after
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+NO_SUCH_CONTACT = "There is no such contact, or it has been removed."
+# What a contact says, and an edit can change. ``user_id`` is who made it.
+FIELDS = ("method", "direction", "subject", "notes", "outcome", "status_choice", "successful", "occurred_at", "user_id")
 
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The columns that sum up one direction, and where a contact in that direction moves a lead."""
-
-    at: str
-    count: str
-    method: str | None
-    promotes: tuple[Status, ...]
-    to: Status
-
-
-SUMMARIES = {
-    Direction.OUTBOUND: Summary("last_contacted_at", "contact_count", "last_contact_method",
-                                (Status.NEW, Status.ENRICHED), Status.CONTACTED),
-    Direction.INBOUND: Summary("last_response_at", "response_count", None,
-                               (Status.NEW, Status.ENRICHED, Status.CONTACTED), Status.CONVERSING),
-}
+_ATTEMPTS, _LEADS, _FIRMS, _USERS = (
+    each.__table__ for each in (ContactAttempt, Lead, LeadCompany, User))
+_SHOWN = (
+    select(*(_ATTEMPTS.c[name] for name in ("id", "lead_id", "batch_id", *FIELDS)), _USERS.c.name.label("made_by"),
+           _LEADS.c.first_name, _LEADS.c.last_name, _LEADS.c.email, _LEADS.c.status, _FIRMS.c.name.label("company"))
+    .select_from(_ATTEMPTS)
+    .join(_USERS, _USERS.c.id == _ATTEMPTS.c.user_id)
+    .join(_LEADS, _LEADS.c.id == _ATTEMPTS.c.lead_id)
+    .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+    .where(_ATTEMPTS.c.company_id == bindparam("company"))
+)
 
 
 def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, method: str,
                 direction: str = Direction.OUTBOUND, notes: str | None = None, subject: str | None = None,
-                successful: bool = False, occurred_at: datetime | None = None, made_by: uuid.UUID | None = None,
-                key: str | None = None, now: datetime | None = None) -> Outcome:
+                outcome: str | None = None, status: str | None = None, successful: bool = False,
+                occurred_at: datetime | None = None, made_by: uuid.UUID | None = None, key: str | None = None,
+                progress: leads.Progress = lambda done: None, now: datetime | None = None) -> Outcome:
     """Log the same contact with each of these leads.
 
-    An outbound contact adds one to ``contact_count``, sets the last contact to the latest outbound one (one that is
-    logged late never moves it backwards), and moves ``new`` and ``enriched`` to ``contacted``. An inbound one does the
-    same for the responses, and moves those and ``contacted`` to ``conversing``. ``leads.notes`` is left alone.
+    An outbound contact adds one to ``contact_count`` and sets the last contact to the latest outbound one (one that is
+    logged late never moves it backwards). An inbound one does the same for the responses. The status moves as
+    ``outcomes.implied_status`` says, or to ``status``, or not at all where that is ``outcomes.LEAVE``. ``leads.notes``
+    is left alone.
 
     ``occurred_at`` (aware, default ``now``) may lie in the past but not in the future; ``made_by`` is the colleague
     who made the contact, by default the actor. With a ``key`` the call happens once: a repeat gets the first outcome.
@@ -60,87 +58,53 @@ def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *
     is among the refusals.
     """
     now = now or datetime.now(UTC)
-    occurred_at = occurred_at or now
-    contact = {
-        "method": _one_of(Method, "method", method),
-        "direction": _one_of(Direction, "direction", direction),
-        "subject": text_of(500)("subject", subject),
-        "notes": text_of(20_000, lines=True)("notes", notes),
-        "successful": bool(successful) or direction == Direction.INBOUND,
-        "occurred_at": _when(occurred_at, now),
-        "user_id": made_by or actor.user_id,
-    }
-    check_log_for(actor, contact["user_id"])
-    if contact["user_id"] != actor.user_id:
-        users.find(session, actor, contact["user_id"])
+    contact = clean_contact({
+        "method": method, "direction": direction, "subject": subject, "notes": notes, "outcome": outcome,
+        "status_choice": status, "occurred_at": occurred_at or now, "user_id": made_by or actor.user_id}, now)
+    contact["successful"] = bool(successful) or answered(contact)
+    check_maker(session, actor, contact["user_id"])
     if key is None:
-        return _log(session, actor, lead_ids, contact, now)
-    request = {"leads": sorted(map(str, lead_ids)), **{name: to_json(value) for name, value in contact.items()
-                                                       if name != "occurred_at"}}
+        return _log(session, actor, lead_ids, contact, progress, now)
+    # As it was typed: a form without a time says “now” however often it is sent.
+    request = {"leads": sorted(set(map(str, lead_ids))), **{name: to_json(value) for name, value in contact.items()},
+               "occurred_at": to_json(occurred_at)}
     answer = once.once(session, actor, key, request,
-                       lambda: _to_answer(_log(session, actor, lead_ids, contact, now)))
+                       lambda: _to_answer(_log(session, actor, lead_ids, contact, progress, now)))
     return _from_answer(answer)
 
 
-def take_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: uuid.UUID, undoes: uuid.UUID,
-              locked: Mapping[uuid.UUID, Row], *, now: datetime) -> list[uuid.UUID]:
-    """Remove the contacts that a batch logged, and let counters, last contact and status follow; the leads' ids.
+def recent(session: Session, actor: Actor, *, made_by: Sequence[uuid.UUID] = (), methods: Sequence[str] = (),
+           since: datetime | None = None, until: datetime | None = None,
+           behind: tuple[datetime, uuid.UUID] | None = None, limit: int = 20) -> Sequence[Row]:
+    """The company's contacts, the latest first, as lists show them: FIELDS, id, lead_id, the lead's and maker's names.
 
-    The last contact becomes the latest one that remains. The status becomes what it would be had these contacts never
-    been logged, unless something that left no event has moved it. ``locked`` are the leads, locked by the caller.
+    ``since`` (inclusive) and ``until`` (exclusive) are aware. ``behind`` is (occurred_at, id) of the last row of the
+    page before. ``limit`` is 1 to leads.PAGE_LIMIT rows.
     """
-    lead_ids = [event.lead_id for event in events if event.lead_id in locked]
-    removed = session.execute(
-        delete(ContactAttempt)
-        .where(ContactAttempt.batch_id == undoes, ContactAttempt.lead_id.in_(lead_ids))
-        .returning(*ContactAttempt.__table__.columns)).all()
-    remaining = _remaining(session, lead_ids)
-    oldest = _before_history(session, lead_ids)
-    history_of = _status_history(session, lead_ids)
-    changes = []
-    for contact in removed:
-        lead, past = locked[contact.lead_id], history_of[contact.lead_id]
-        summary = SUMMARIES[Direction(contact.direction)]
-        others = [other for other in remaining.get(lead.id, []) if other.direction == contact.direction]
-        after: dict[str, Any] = {summary.count: max(getattr(lead, summary.count) - 1, 0)}
-        if getattr(lead, summary.at) == contact.occurred_at:
-            at, method = oldest.get((lead.id, summary.at), (None, None))
-            for other in others:
-                if at is None or other.occurred_at >= at:
-                    at, method = other.occurred_at, other.method
-            after[summary.at] = at
-            if summary.method:
-                after[summary.method] = method
-        kept = {other.batch_id: other.direction for other in remaining.get(lead.id, [])}
-        if lead.status == _status_by(past, kept | {contact.batch_id: contact.direction}, lead.status):
-            status = _status_by(past, kept, lead.status)
-            if status != lead.status:
-                after["status"] = status
-        before = {column: getattr(lead, column) for column in after}
-        row = {name: to_json(value) for name, value in contact._mapping.items()}
-        changes.append((Change(lead.id, before | {"contact": row}, after), after))
-    _write_each(session, ((change.lead_id, after) for change, after in changes))
-    history.record(session, actor, batch_id, "contact_removed", [change for change, _ in changes], now=now,
-                   undoes=undoes)
-    return [change.lead_id for change, _ in changes]
+    if not 1 <= limit <= leads.PAGE_LIMIT:
+        raise Invalid.field("limit", f"A page holds 1 to {leads.PAGE_LIMIT} contacts.")
+    query = _SHOWN.order_by(_ATTEMPTS.c.occurred_at.desc(), _ATTEMPTS.c.id.desc()).limit(limit)
+    if made_by:
+        query = query.where(_ATTEMPTS.c.user_id.in_(made_by))
+    if methods:
+        query = query.where(_ATTEMPTS.c.method.in_(methods))
+    if since is not None:
+        query = query.where(_ATTEMPTS.c.occurred_at >= since)
+    if until is not None:
+        query = query.where(_ATTEMPTS.c.occurred_at < until)
+    if behind is not None:
+        # The first condition is the one that an index can begin at.
+        query = query.where(_ATTEMPTS.c.occurred_at <= behind[0],
+                            tuple_(_ATTEMPTS.c.occurred_at, _ATTEMPTS.c.id) < tuple_(*behind))
+    return session.execute(query, {"company": actor.company_id}).all()
 
 
-def put_back(session: Session, actor: Actor, events: Sequence[Row], batch_id: uuid.UUID, undoes: uuid.UUID,
-             locked: Mapping[uuid.UUID, Row], *, now: datetime) -> list[uuid.UUID]:
-    """Log again the contacts that ``take_back`` removed: the way to undo an undo."""
-    changes = []
-    for event in events:
-        lead = locked.get(event.lead_id)
-        if lead is None:
-            continue
-        row = event.before["contact"]
-        contact = {name: from_json(name, row[name]) for name in
-                   ("method", "direction", "subject", "notes", "successful", "occurred_at", "user_id")}
-        changes.append((effect_of(lead, contact), contact))
-    _insert(session, actor, batch_id, changes)
-    history.record(session, actor, batch_id, "contact_restored", [change for change, _ in changes], now=now,
-                   undoes=undoes)
-    return [change.lead_id for change, _ in changes]
+def find(session: Session, actor: Actor, contact_id: uuid.UUID) -> Row:
+    """One contact, with the same columns as in ``recent``. Raises NotFound, also for one of another company."""
+    row = session.execute(_SHOWN.where(_ATTEMPTS.c.id == contact_id), {"company": actor.company_id}).one_or_none()
+    if row is None:
+        raise NotFound(NO_SUCH_CONTACT)
+    return row
 
 
 def effect_of(lead: Any, contact: Mapping[str, Any]) -> Change:
@@ -152,116 +116,105 @@ def effect_of(lead: Any, contact: Mapping[str, Any]) -> Change:
         after[summary.at] = contact["occurred_at"]
         if summary.method:
             after[summary.method] = contact["method"]
-    if lead.status in summary.promotes:
-        after["status"] = summary.to.value
+    status = status_after(contact, lead.status)
+    if status != lead.status:
+        after["status"] = status
     return Change(lead.id, {column: getattr(lead, column) for column in after}, after)
 
 
-def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact: dict[str, Any],
-         now: datetime) -> Outcome:
-    batch_id = uuid.uuid4()
-    refused: list[Refusal] = []
-    changes: list[Change] = []
-    for lead in leads.lock(session, actor, lead_ids, refused).values():
-        try:
-            check_change(actor, lead.assigned_to_user_id, lead.owner)
-        except LeadDeskError as error:
-            refused.append(Refusal(lead.id, leads.name_of(lead), error))
-            continue
-        changes.append(effect_of(lead, contact))
-    _insert(session, actor, batch_id, [(change, contact) for change in changes])
-    action = "contacted" if contact["direction"] == Direction.OUTBOUND else "responded"
-    history.record(session, actor, batch_id, action, changes, now=now)
-    return Outcome(batch_id, [change.lead_id for change in changes], (), refused)
+def answered(contact: Mapping[str, Any]) -> bool:
+    """Whether somebody answered: the specification's ``successful``, as far as direction and outcome tell."""
+    return contact["direction"] == Direction.INBOUND or contact["outcome"] in ANSWERED
 
 
-def _insert(session: Session, actor: Actor, batch_id: uuid.UUID,
-            changes: Sequence[tuple[Change, Mapping[str, Any]]]) -> None:
-    if not changes:
+def clean_contact(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What is stored for these FIELDS. Raises Invalid with the field named; the time is refused last."""
+    checks = {
+        "method": lambda value: _one_of(Method, "method", value),
+        "direction": lambda value: _one_of(Direction, "direction", value),
+        "subject": lambda value: text_of(500)("subject", value),
+        "notes": lambda value: text_of(20_000, lines=True)("notes", value),
+        "outcome": lambda value: None if value in (None, "") else _one_of(ContactOutcome, "outcome", value),
+        "status_choice": lambda value: value if value is None or value == LEAVE else _one_of(Status, "status", value),
+        "occurred_at": lambda value: _when(value, now),
+        "user_id": lambda value: value,
+    }
+    return {name: check(values[name]) for name, check in checks.items() if name in values}
+
+
+def check_maker(session: Session, actor: Actor, user_id: uuid.UUID) -> None:
+    """Raise NotAllowed or NotFound unless the actor may log what this colleague did."""
+    check_log_for(actor, user_id)
+    if user_id != actor.user_id:
+        users.find(session, actor, user_id)
+
+
+def insert_contacts(session: Session, actor: Actor, batch_id: uuid.UUID,
+                    logged: Sequence[tuple[Change, Mapping[str, Any]]], locked: Mapping[uuid.UUID, Row], *,
+                    now: datetime) -> None:
+    """Write contacts, each with what it does to its lead; ``locked`` are the leads as they were."""
+    if not logged:
         return
-    session.execute(insert(ContactAttempt.__table__), [
-        {"company_id": actor.company_id, "lead_id": change.lead_id, "batch_id": batch_id, **contact}
-        for change, contact in changes])
-    _write_each(session, ((change.lead_id, change.after) for change, _ in changes))
+    session.execute(insert(_ATTEMPTS), [
+        {"company_id": actor.company_id, "batch_id": batch_id, **contact, "lead_id": change.lead_id}
+        for change, contact in logged])
+    # After the contacts: one that converts its lead is the last touch itself.
+    write_summaries(session, locked, [change for change, _ in logged], now=now)
 
 
-def _write_each(session: Session, values: Iterable[tuple[uuid.UUID, dict[str, Any]]]) -> None:
-    """Write each lead's changed columns; leads whose columns are the same ones go in one batch to the server."""
+def write_summaries(session: Session, locked: Mapping[uuid.UUID, Row], changes: Sequence[Change], *,
+                    now: datetime) -> None:
+    """Write each lead's changed columns, and add to the changes what a change of the status means for a conversion.
+
+    Leads whose columns are the same ones go in one batch to the server.
+    """
+    conversion.follow(session, locked, changes, now=now)
     batches: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for lead_id, after in values:
-        batches.setdefault(tuple(sorted(after)), []).append({"lead": lead_id} | {f"to_{k}": after[k] for k in after})
+    for change in changes:
+        if change.after:
+            batches.setdefault(tuple(sorted(change.after)), []).append(
+                {"lead": change.lead_id} | {f"to_{name}": value for name, value in change.after.items()})
     for columns, rows in batches.items():
-        statement = update(Lead.__table__).where(Lead.id == bindparam("lead")).values(
+        statement = update(_LEADS).where(_LEADS.c.id == bindparam("lead")).values(
             {column: bindparam(f"to_{column}") for column in columns})
         session.execute(statement, rows)
 
 
-def _remaining(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
-    """The leads' contacts, oldest first; of those at the same moment the one that was logged last counts as later."""
-    found: dict[uuid.UUID, list[Row]] = {}
-    for row in session.execute(
-            select(ContactAttempt.lead_id, ContactAttempt.batch_id, ContactAttempt.occurred_at, ContactAttempt.method,
-                   ContactAttempt.direction)
-            .outerjoin(LeadEvent, and_(LeadEvent.lead_id == ContactAttempt.lead_id,
-                                       LeadEvent.batch_id == ContactAttempt.batch_id))
-            .where(ContactAttempt.lead_id.in_(lead_ids))
-            .order_by(ContactAttempt.occurred_at, LeadEvent.id.nulls_first())):
-        found.setdefault(row.lead_id, []).append(row)
-    return found
+def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact: dict[str, Any],
+         progress: leads.Progress, now: datetime) -> Outcome:
+    batch_id = uuid.uuid4()
+    refused: list[Refusal] = []
+    done: list[uuid.UUID] = []
+    seen = 0
+    action = "contacted" if contact["direction"] == Direction.OUTBOUND else "responded"
+    for chunk in leads.in_chunks(lead_ids):
+        changes = []
+        locked = leads.lock(session, actor, chunk, refused)
+        for lead in locked.values():
+            try:
+                check_change(actor, lead.assigned_to_user_id, lead.owner)
+            except LeadDeskError as error:
+                refused.append(Refusal(lead.id, leads.name_of(lead), error))
+                continue
+            changes.append(effect_of(lead, contact))
+        insert_contacts(session, actor, batch_id, [(change, contact) for change in changes], locked, now=now)
+        history.record(session, actor, batch_id, action, changes, now=now)
+        done += [change.lead_id for change in changes]
+        seen += len(chunk)
+        progress(seen)
+    return Outcome(batch_id, done, (), refused)
 
 
-def _before_history(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[tuple[uuid.UUID, str], tuple]:
-    """What the last contact and response were before the first event that changed them: when, and by what method."""
-    found = {}
-    for column in ("last_contacted_at", "last_response_at"):
-        for row in session.execute(
-                select(LeadEvent.lead_id, LeadEvent.before)
-                .where(LeadEvent.lead_id.in_(lead_ids), LeadEvent.before.has_key(column))
-                .ext(distinct_on(LeadEvent.lead_id)).order_by(LeadEvent.lead_id, LeadEvent.id)):
-            found[row.lead_id, column] = (from_json(column, row.before[column]), row.before.get("last_contact_method"))
-    return found
-
-
-def _status_history(session: Session, lead_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[Row]]:
-    """What bears on the leads' status, oldest first: each event's batch, the one it undoes, and the status itself."""
-    found: dict[uuid.UUID, list[Row]] = {}
-    for row in session.execute(
-            select(LeadEvent.lead_id, LeadEvent.batch_id, LeadEvent.undoes_batch_id, LeadEvent.action,
-                   LeadEvent.before["status"].astext.label("held"), LeadEvent.after["status"].astext.label("given"))
-            .where(LeadEvent.lead_id.in_(lead_ids)).order_by(LeadEvent.id)):
-        found.setdefault(row.lead_id, []).append(row)
-    return found
-
-
-def _status_by(past: Sequence[Row], contacts: Mapping[uuid.UUID, str], unless_known: str) -> str:
-    """The status that a lead's events lead to, had only these contacts (direction by batch) ever been logged.
-
-    Contacts count as promotions, not as the status that each happened to record: of two outbound ones only the first
-    records “contacted”, but the second keeps the lead there when the first is undone.
-    """
-    undone: set[uuid.UUID] = set()
-    for event in reversed(past):
-        if event.undoes_batch_id and event.batch_id not in undone:
-            undone.add(event.undoes_batch_id)
-    status = next((event.held for event in past if event.held), unless_known)
-    for event in past:
-        if event.batch_id in contacts:
-            summary = SUMMARIES[Direction(contacts[event.batch_id])]
-            if status in summary.promotes:
-                status = summary.to.value
-        elif event.given and not event.undoes_batch_id and event.batch_id not in undone \
-                and event.action not in ("contacted", "responded"):
-            status = event.given
-    return status
-
-
-def _one_of(kind: type[Method] | type[Direction], field: str, value: str) -> str:
+def _one_of(kind: type[enum.StrEnum], field: str, value: Any) -> str:
     if value not in list(kind):
-        raise Invalid.field(field, f"“{str(value)[:60]}” is not a {field}; choose one of {', '.join(kind)}.")
+        a = "an" if field == "outcome" else "a"
+        raise Invalid.field(field, f"“{str(value)[:60]}” is not {a} {field}; choose one of {', '.join(kind)}.")
     return str(value)
 
 
-def _when(occurred_at: datetime, now: datetime) -> datetime:
+def _when(occurred_at: Any, now: datetime) -> datetime:
+    if not isinstance(occurred_at, datetime):
+        raise Invalid.field("occurred_at", "A contact needs the date and time when it happened.")
     if occurred_at.tzinfo is None:
         raise Invalid.field("occurred_at", "The time of a contact needs a time zone.")
     if occurred_at > now:

@@ -73,6 +73,13 @@ class Conflict(LeadDeskError):
         self.lead_id, self.field, self.theirs, self.yours, self.by, self.at = lead_id, field, theirs, yours, by, at
 
 
+class ChangedSince(LeadDeskError):
+    """Somebody changed the lead after the batch, so undoing it would overwrite that."""
+
+    status = 409
+    code = "changed_since"
+
+
 class KeyReused(LeadDeskError):
     """An idempotency key came back with a different request."""
 

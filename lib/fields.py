@@ -20,6 +20,7 @@ LABELS = {
     "phone": "Phone", "linkedin_url": "LinkedIn", "status": "Status", "score": "Score", "tags": "Tags",
     "notes": "Notes", "source": "Source", "source_workflow": "Source workflow", "assigned_to_user_id": "Assigned to",
     "company": "Company", "lead_company_id": "Company", "enrichment_data": "Enrichment",
+    "conversion_source": "Converted by",
 }
 MAX_SCORE = 1_000_000
 MAX_TAGS, MAX_TAG = 30, 50
@@ -194,7 +195,7 @@ def from_json(column: str, value: Any) -> Any:
     """The column's value again, from what ``to_json`` made of it."""
     if value is None:
         return None
-    if column.endswith("_id"):
+    if column == "id" or column.endswith("_id"):
         return uuid.UUID(value)
     if column.endswith("_at"):
         return datetime.fromisoformat(value)

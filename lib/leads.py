@@ -16,7 +16,7 @@ from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, inse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import filters, history, once, orders, users, views
+from lib import conversion, filters, history, once, orders, users, views
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
 from lib.fields import LABELS, NEW_CHECKS, clean, clean_all
@@ -410,9 +410,10 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Pro
             except LeadDeskError as error:
                 refused.append(Refusal(each.lead_id, name_of(lead), error))
         written = [changes[lead_id] for lead_id in chunk if lead_id in changes]
-        write(session, written)
         statuses = [change for change in written if list(change.after) == ["status"]]
         others = [change for change in written if list(change.after) != ["status"]]
+        conversion.follow(session, locked, written, now=now)
+        write(session, written)
         history.record(session, actor, batch_id, "status_changed", statuses, now=now)
         history.record(session, actor, batch_id, "edited", others, now=now)
         done += len(chunk)

@@ -47,6 +47,19 @@ class Direction(enum.StrEnum):
     INBOUND = "inbound"
 
 
+class ContactOutcome(enum.StrEnum):
+    """What came of a contact. Those from REPLIED on mean that somebody answered."""
+
+    NO_ANSWER = "no_answer"
+    LEFT_MESSAGE = "left_message"
+    REPLIED = "replied"
+    INTERESTED = "interested"
+    NOT_NOW = "not_now"
+    NOT_INTERESTED = "not_interested"
+    MEETING_BOOKED = "meeting_booked"
+    WRONG_PERSON = "wrong_person"
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -150,8 +163,16 @@ class Lead(Base):
         Index("leads_name_idx", "company_id",
               # In PostgreSQL's own spelling, so that the two can be compared.
               text("lower((COALESCE(last_name, ''::text) || ' '::text) || COALESCE(first_name, ''::text))"), "id"),
-        Index("leads_source_idx", "company_id", "source"),
         Index("leads_source_workflow_idx", "company_id", "source_workflow"),
+        Index("leads_converted_idx", "company_id", "converted_at", postgresql_include=["id", "assigned_to_user_id"],
+              postgresql_where=text("status = 'converted'")),
+        Index("leads_source_lead_idx", "company_id", "source", "id"),
+        Index("leads_assigned_at_idx", "company_id", "assigned_at", postgresql_include=["id", "assigned_to_user_id"],
+              postgresql_where=text("assigned_to_user_id IS NOT NULL")),
+        Index("leads_ready_idx", "company_id", "assigned_to_user_id", "assigned_at",
+              postgresql_include=["last_contacted_at"], postgresql_where=text("status = 'enriched'")),
+        Index("leads_pool_idx", "company_id", "created_at", "source",
+              postgresql_where=text("assigned_to_user_id IS NULL AND status NOT IN ('converted', 'lost')")),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -178,6 +199,9 @@ class Lead(Base):
     # Added (V3 of the specification): the same for what came back.
     last_response_at: Mapped[datetime | None]
     response_count: Mapped[int] = mapped_column(server_default=text("0"))
+    # Added (V4): what the conversion is owed to, and when it was; lib/conversion.py has the rule.
+    conversion_source: Mapped[str | None]
+    converted_at: Mapped[datetime | None]
 
     source: Mapped[str | None]
     source_workflow: Mapped[str | None]
@@ -198,9 +222,17 @@ class ContactAttempt(Base):
     __table_args__ = (
         CheckConstraint("method IN ('email', 'linkedin', 'call', 'other')", name="method"),
         CheckConstraint("direction IN ('outbound', 'inbound')", name="direction"),
+        CheckConstraint("outcome IN ('no_answer', 'left_message', 'replied', 'interested', 'not_now', "
+                        "'not_interested', 'meeting_booked', 'wrong_person')", name="outcome"),
+        CheckConstraint("status_choice IN ('leave', 'new', 'enriched', 'contacted', 'conversing', 'qualified', "
+                        "'converted', 'lost')", name="status_choice"),
         Index("contact_attempts_lead_id_idx", "lead_id", text("occurred_at DESC"), text("id DESC")),
         Index("contact_attempts_company_id_idx", "company_id", "occurred_at"),
+        Index("contact_attempts_user_id_idx", "company_id", "user_id", "occurred_at"),
         Index("contact_attempts_batch_id_idx", "batch_id"),
+        # Each lead's contacts in the order of lib/conversion.py, with all that the statistics look at.
+        Index("contact_attempts_history_idx", "company_id", "lead_id", "occurred_at", text("direction DESC"), "id",
+              postgresql_include=["method", "user_id", "successful"]),
     )
 
     id: Mapped[uuid.UUID] = _id()
@@ -213,6 +245,10 @@ class ContactAttempt(Base):
     subject: Mapped[str | None]
     notes: Mapped[str | None]
     successful: Mapped[bool] = mapped_column(server_default=text("false"))
+    outcome: Mapped[str | None]
+    # What the person who logged it chose for the lead's status: None for what follows from the contact, “leave” for
+    # the status it had, or a status of their own.
+    status_choice: Mapped[str | None]
     occurred_at: Mapped[datetime]
     created_at: Mapped[datetime] = _now()
 
@@ -228,6 +264,8 @@ class LeadEvent(Base):
         Index("lead_events_undoes_batch_id_idx", "undoes_batch_id",
               postgresql_where=text("undoes_batch_id IS NOT NULL")),
         Index("lead_events_company_id_idx", "company_id", "at"),
+        Index("lead_events_status_idx", "company_id", "at",
+              postgresql_where=text("after ? 'status' AND action <> 'created'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -1,20 +1,42 @@
-"""Who else there is: the leads at the same firm, so that nobody writes to two of them without knowing."""
+"""Who else there is at a firm, and who has been in touch with it, so that nobody writes to two people unawares."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Row, bindparam, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
-from lib.models import ContactAttempt, Lead, User
+from lib.models import ContactAttempt, Lead, LeadCompany, User
 
+# So far back, and so many, are the contacts of colleagues that a person is warned of.
+DAYS, MOST = 14, 20
 # A firm with more leads than this is no firm that a person looks through; of such a one, some are told.
 LOOKED_AT = 1_000
 
 # From the tables, not from the classes, and put together only once: that would take longer than the database needs.
-_LEADS, _USERS, _ATTEMPTS = Lead.__table__, User.__table__, ContactAttempt.__table__
+_ATTEMPTS, _LEADS, _FIRMS, _USERS = (each.__table__ for each in (ContactAttempt, Lead, LeadCompany, User))
+_ASKED = _LEADS.alias("asked")
+_RECENT = (
+    select(_ATTEMPTS.c.id, _ATTEMPTS.c.occurred_at, _ATTEMPTS.c.method, _ATTEMPTS.c.direction, _ATTEMPTS.c.outcome,
+           _ATTEMPTS.c.user_id, _USERS.c.name.label("colleague"), _ATTEMPTS.c.lead_id, _LEADS.c.first_name,
+           _LEADS.c.last_name, _LEADS.c.email, _LEADS.c.lead_company_id, _FIRMS.c.name.label("company"))
+    .select_from(_LEADS)
+    .join(_ATTEMPTS, _ATTEMPTS.c.lead_id == _LEADS.c.id)
+    .join(_USERS, _USERS.c.id == _ATTEMPTS.c.user_id)
+    .join(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+    .where(_LEADS.c.company_id == bindparam("company"),
+           _LEADS.c.lead_company_id.in_(
+               select(_ASKED.c.lead_company_id)
+               .where(_ASKED.c.company_id == bindparam("company"),
+                      _ASKED.c.id.in_(bindparam("ids", expanding=True)))),
+           _ATTEMPTS.c.user_id != bindparam("me"), _ATTEMPTS.c.occurred_at >= bindparam("since"))
+    .order_by(_ATTEMPTS.c.occurred_at.desc(), _ATTEMPTS.c.id.desc())
+    .limit(MOST)
+)
+
 _ONE, _AUTHOR = _LEADS.alias("one"), _USERS.alias("author")
 
 _OTHERS = (
@@ -53,6 +75,20 @@ _AT_SAME_FIRM = (
     .outerjoin(_AUTHOR, _AUTHOR.c.id == _TOUCH.c.user_id)
     .order_by(_LATEST.c.touched_at.desc().nulls_last(), _LATEST.c.id)
 )
+
+
+def recent_touches(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, now: datetime,
+                   days: int = DAYS) -> Sequence[Row]:
+    """The latest contacts that colleagues had in the last ``days`` with the firms of these leads, latest first.
+
+    Who (user_id, colleague), when (occurred_at), how (method, direction, outcome), and with which lead (lead_id, the
+    parts of its name, company); at most MOST rows. Includes those with the leads themselves, and leaves out the
+    actor's own. Leads without a firm have no neighbours.
+    """
+    if not lead_ids:
+        return []
+    return session.execute(_RECENT, {"company": actor.company_id, "ids": list(lead_ids), "me": actor.user_id,
+                                     "since": now - timedelta(days=days)}).all()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from sqlalchemy import insert, null, select, text
 from sqlalchemy.orm import Session
 
 from lib import sample_words as words
-from lib.contacts import SUMMARIES
 from lib.fields import to_json
-from lib.models import Base, Company, ContactAttempt, Direction, Lead, LeadCompany, LeadEvent, Role, Status, User
+from lib.models import (Base, Company, ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, LeadEvent, Role,
+                        Status, User)
+from lib.outcomes import SUMMARIES, implied_status
 from lib.sample_words import NOBODY, Person, Team
 
 Rows = dict[type[Base], list[dict[str, Any]]]
@@ -175,6 +176,14 @@ class _Life:
         self.change("assigned", at, {"assigned_to_user_id": to, "assigned_at": at if to else None}, actor,
                     source="ui" if actor else "api")
 
+    def move(self, at: datetime, status: str, actor: uuid.UUID) -> None:
+        after: dict[str, Any] = {"status": status}
+        if status == Status.CONVERTED:
+            after["converted_at"] = at
+            if self.attempts:
+                after["conversion_source"] = self.attempts[-1]["method"]
+        self.change("status_changed", at, after, actor)
+
     def contact(self, kind: str, at: datetime, logged_at: datetime, by: uuid.UUID, actor: uuid.UUID,
                 said: tuple[str, str | None, str], *, is_answered: bool) -> None:
         """One contact, always a later one than those before it."""
@@ -183,13 +192,18 @@ class _Life:
         after = {summary.count: self.row[summary.count] + 1, summary.at: at}
         if summary.method:
             after[summary.method] = method
-        if self.row["status"] in summary.promotes:
-            after["status"] = summary.to.value
         batch_id = _uuid(self._rng)
+        outcome = next((outcome for told, outcome in words.OUTCOMES if told in notes.lower()), None)
+        if direction is Direction.INBOUND:
+            outcome = outcome or ContactOutcome.REPLIED.value
+        status = implied_status(direction, outcome, self.row["status"])
+        if status != self.row["status"]:
+            after["status"] = status
         self.attempts.append({
             "id": _uuid(self._rng), "company_id": self.row["company_id"], "lead_id": self.row["id"], "user_id": by,
             "batch_id": batch_id, "method": method, "direction": direction.value, "subject": subject, "notes": notes,
-            "successful": is_answered or direction is Direction.INBOUND, "occurred_at": at, "created_at": logged_at})
+            "outcome": outcome, "successful": is_answered or direction is Direction.INBOUND,
+            "occurred_at": at, "created_at": logged_at})
         self.change(action, logged_at, after, actor, batch_id=batch_id)
 
 
@@ -242,7 +256,7 @@ class _Teller:
             life.change("edited", at, {"notes": rng.choice(words.NOTES)}, worker)
         for move in moves:
             at = _office_hours(rng, at + _days(0.1), min(at + _days(3.9), until))
-            life.change("status_changed", at, {"status": move}, worker if owner or touches else self._boss)
+            life.move(at, move, worker if owner or touches else self._boss)
         if owner is None and touches:
             # Some leads nobody owns any more.
             life.assign(_office_hours(rng, at + _days(0.01), min(at + _days(0.9), until)), None, self._boss)

@@ -159,6 +159,8 @@ SOURCES = (
 
 # What is said, by the moment in a lead's story: method, subject, notes. ``thread`` is the subject before this one.
 E, L, C, O = Method.EMAIL, Method.LINKEDIN, Method.CALL, Method.OTHER
+# What came of a contact, by what its notes say; only outcomes that move a lead no further than the contact itself does.
+OUTCOMES = (("no answer", "no_answer"), ("voicemail", "left_message"), ("front desk", "no_answer"))
 TALK = {
     "intro": (
         (E, "Idea for {firm}", "Short intro with the {industry} case study. Asked for 15 minutes next week."),

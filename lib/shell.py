@@ -17,14 +17,22 @@ LOOKS = Path(__file__).parent / "ui"
 st.set_page_config(page_title="Lead Desk", page_icon=str(LOOKS / "icon.svg"), layout="wide", initial_sidebar_state=210)
 st.logo(str(LOOKS / "logo.svg"), size="medium")
 
+is_answering = False
+with outage.handled():
+    identity.choose()
+    is_answering = True
+# A team lead's page, which a rep reaches by its address.
+leads_team = identity.leads_a_team()
 page = st.navigation(
     [
         st.Page(PAGES / "my_queue.py", title="My queue", icon=":material/inbox:", default=True),
         st.Page(PAGES / "all_leads.py", title="All leads", icon=":material/groups:", url_path="leads"),
+        st.Page(PAGES / "log_contacts.py", title="Log contacts", icon=":material/edit_note:",
+                url_path="log-contacts", visibility="visible" if leads_team else "hidden"),
         st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
     ],
     position="top",
 )
-with outage.handled():
-    identity.choose()
-    page.run()
+if is_answering:
+    with outage.handled():
+        page.run()

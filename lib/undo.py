@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
-from lib import contacts, history, leads
+from lib import contact_changes, conversion, history, leads
 from lib.auth import Actor, may_undo
-from lib.errors import LeadDeskError, NotAllowed
+from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
 from lib.history import Change, Outcome, Refusal
 from lib.models import Lead, LeadEvent
@@ -20,13 +20,6 @@ class AlreadyUndone(LeadDeskError):
 
     status = 409
     code = "already_undone"
-
-
-class ChangedSince(LeadDeskError):
-    """Somebody changed the lead after the batch, so undoing it would overwrite that."""
-
-    status = 409
-    code = "changed_since"
 
 
 def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, now: datetime | None = None) -> Outcome:
@@ -53,9 +46,11 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, now: datetime |
         by_action.setdefault(event.action, []).append(event)
     for action, group in by_action.items():
         if action in ("contacted", "responded", "contact_restored"):
-            done += contacts.take_back(session, actor, group, undo_id, batch_id, locked, now=now)
+            done += contact_changes.take_back(session, actor, group, undo_id, batch_id, locked, refused, now=now)
         elif action == "contact_removed":
-            done += contacts.put_back(session, actor, group, undo_id, batch_id, locked, now=now)
+            done += contact_changes.put_back(session, actor, group, undo_id, batch_id, locked, now=now)
+        elif action == "contact_edited":
+            done += contact_changes.edit_back(session, actor, group, undo_id, batch_id, locked, refused, now=now)
         elif action == "created":
             done += _remove(session, group, locked, refused)
         else:
@@ -70,11 +65,14 @@ def _restore(session: Session, actor: Actor, events: Sequence[Row], undo_id: uui
         lead = locked.get(event.lead_id)
         if lead is None:
             continue
-        moved_on = [column for column, value in event.after.items() if to_json(getattr(lead, column)) != value]
+        moved_on = [column for column, value in event.after.items() if to_json(getattr(lead, column)) != value
+                    # What a change of the status brought along may have been worked out anew since.
+                    and not ("status" in event.after and column in conversion.COLUMNS)]
         if moved_on:
             refused.append(_changed_since(session, actor, lead, moved_on))
             continue
-        before = {column: from_json(column, value) for column, value in event.before.items()}
+        before = conversion.restored(
+            lead, {column: from_json(column, value) for column, value in event.before.items()})
         change = Change(lead.id, {column: getattr(lead, column) for column in before}, before)
         try:
             leads.write(session, [change])

@@ -10,7 +10,8 @@ import pytest
 from lib.config import ROOT
 
 DATA_ACCESS = ("auth", "users", "fields", "filters", "orders", "moments", "queries", "views", "leads", "bulk",
-               "contacts", "history", "undo", "once", "neighbours")
+               "contacts", "contact_changes", "contact_summary", "outcomes", "pasted", "neighbours", "history", "undo",
+               "once", "scope", "conversion", "attribution", "replies", "funnel", "workload")
 SQL = re.compile(r"\bSELECT\s.+\sFROM\b|\bINSERT\s+INTO\b|\bUPDATE\s.+\sSET\b|\bDELETE\s+FROM\b"
                  r"|\b(?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|TYPE)\b", re.DOTALL)
 

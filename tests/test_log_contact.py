@@ -158,6 +158,7 @@ def test_it_refuses_a_time_that_cannot_be(session, cast, now, occurred_at, sente
     ("method", "pigeon"), ("method", ""), ("method", None), ("method", "Email"), ("method", "email "), ("method", []),
     ("direction", "sideways"), ("direction", None), ("direction", "INBOUND"),
     ("notes", "a\0b"), ("notes", "\ud800"), ("notes", "\x1b[2J"), ("notes", "x" * 20_001), ("notes", 5),
+    ("outcome", "shrug"), ("outcome", 5), ("status", "frozen"), ("occurred_at", "yesterday"),
     ("subject", "a\0b"), ("subject", "\udc00"), ("subject", "two\nlines"), ("subject", "x" * 501), ("subject", ["x"]),
 ])
 def test_a_refused_value_names_the_field_and_changes_nothing(session, cast, now, field, value):
@@ -258,7 +259,9 @@ def test_the_same_key_logs_once_and_answers_the_same(session, cast, now):
 
 
 @pytest.mark.parametrize("other", [{"method": "call"}, {"notes": "Something else"}, {"direction": "inbound"},
-                                   {"subject": "Other"}, {"successful": True}])
+                                   {"subject": "Other"}, {"successful": True}, {"outcome": "replied"},
+                                   {"status": "leave"},
+                                   {"occurred_at": datetime(2026, 3, 10, 11, 59, tzinfo=UTC)}])
 def test_the_same_key_with_other_contents_is_an_error(session, cast, now, other):
     lead_id, key = make_lead(session, cast.alice), once.new_key()
     contacts.log_contact(session, cast.alice, [lead_id], method="email", key=key, now=now)
@@ -267,6 +270,27 @@ def test_the_same_key_with_other_contents_is_an_error(session, cast, now, other)
         contacts.log_contact(session, cast.alice, [lead_id], **{"method": "email", "key": key, "now": now} | other)
 
     assert len(attempts(session, lead_id)) == 1
+
+
+def test_a_key_repeats_with_the_time_that_was_typed(session, cast, now):
+    lead_id, key = make_lead(session, cast.alice), once.new_key()
+
+    for moment in (now, now + timedelta(minutes=5)):
+        contacts.log_contact(session, cast.alice, [lead_id], method="email", key=key, now=moment,
+                             occurred_at=now - timedelta(days=1))
+
+    assert [attempt.occurred_at for attempt in attempts(session, lead_id)] == [now - timedelta(days=1)]
+
+
+def test_progress_is_told_and_can_break_it_off(session, cast, now, monkeypatch):
+    monkeypatch.setattr(leads, "CHUNK", 2)
+    lead_ids, told = [make_lead(session, cast.alice) for _ in range(5)], []
+
+    outcome = contacts.log_contact(session, cast.alice, lead_ids, method="email", progress=told.append, now=now)
+
+    assert told == [2, 4, 5]
+    assert sorted(outcome.done) == sorted(lead_ids)
+    assert len({attempts(session, lead_id)[0].batch_id for lead_id in lead_ids}) == 1
 
 
 def test_the_same_key_for_another_lead_is_an_error(session, cast, now):

@@ -28,6 +28,7 @@ from lib.models import Status
 from tests.factories import events, make_firm, make_lead, make_user
 
 BEFORE_V1 = ("new", "contacted", "qualified", "converted", "lost")
+ADDED = ("last_response_at", "response_count", "conversion_source", "converted_at")
 V1 = ("new", "enriched", "contacted", "conversing", "qualified", "converted", "lost")
 # Long enough for a busy machine, and never waited out by a test that passes.
 PATIENCE = 120
@@ -294,7 +295,7 @@ def test_the_columns_are_the_specifications(engine):
         WHERE table_schema = 'public' AND table_name = 'leads'""")}
 
     now = ["timestamp with time zone", "NO", "now()"]
-    assert {name: found[name] for name in found if name not in ("last_response_at", "response_count")} == {
+    assert {name: found[name] for name in found if name not in ADDED} == {
         "id": ["uuid", "NO", "gen_random_uuid()"],
         "company_id": ["uuid", "NO", None],
         "lead_company_id": ["uuid", "YES", None],
@@ -393,7 +394,7 @@ def test_two_processes_at_once_make_one_schema(fresh, server):
             process.wait()
 
     assert [process.returncode for process in processes] == [0, 0], said
-    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0004"]
+    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0006"]
     assert column(fresh, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
     assert len(column(fresh, "SELECT id FROM leads")) == 20_005
     check(fresh)

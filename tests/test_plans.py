@@ -12,15 +12,18 @@ from sqlalchemy import Connection, Engine, delete, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.plans import Statement, explain, recorded
-from lib import contacts, history, leads, undo, users
+from lib import (attribution, contact_changes, contacts, funnel, history, leads, neighbours, pasted, replies, undo,
+                 users, workload)
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
 from lib.models import Company, Lead, LeadEvent, Role
+from lib.scope import Scope
 from lib.views import VIEWS
 from tests.factories import make_company, make_firm, make_user
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+LAST_QUARTER = Scope(since=datetime(2025, 10, 1, tzinfo=UTC), until=datetime(2026, 1, 1, tzinfo=UTC))
 REPS, LEADS = 19, 20_000
 
 # Statuses, owners, times and names that are spread out but hang together in no way that the planner could not know.
@@ -108,6 +111,22 @@ READS = {
     "rows": lambda s, crowd: leads.rows(s, crowd.rep, crowd.mine[:50]),
     "find": lambda s, crowd: leads.find(s, crowd.rep, crowd.mine[0]),
     "timeline": lambda s, crowd: history.timeline(s, crowd.rep, crowd.told),
+    "shares": lambda s, crowd: attribution.shares(s, crowd.rep, LAST_QUARTER),
+    "replies by channel": lambda s, crowd: replies.by_channel(s, crowd.rep, LAST_QUARTER),
+    "replies by attempt": lambda s, crowd: replies.by_attempt(s, crowd.rep, LAST_QUARTER),
+    "time to reply": lambda s, crowd: replies.time_to_reply(s, crowd.rep, LAST_QUARTER),
+    "conversion by channel": lambda s, crowd: replies.conversion_by_channel(s, crowd.rep, LAST_QUARTER),
+    "replies by channel, one source": lambda s, crowd: replies.by_channel(s, crowd.rep, Scope(source="fair")),
+    "activity": lambda s, crowd: funnel.activity(s, crowd.rep, "Europe/Berlin", LAST_QUARTER),
+    "workload": lambda s, crowd: workload.by_rep(s, crowd.rep, now=NOW),
+    "pool": lambda s, crowd: workload.pool(s, crowd.rep, now=NOW),
+    "recent contacts": lambda s, crowd: contacts.recent(s, crowd.rep),
+    "recent contacts of one": lambda s, crowd: contacts.recent(s, crowd.rep, made_by=[crowd.manager.user_id]),
+    "older contacts": lambda s, crowd: contacts.recent(s, crowd.rep, behind=(NOW, crowd.rep.user_id)),
+    "neighbours": lambda s, crowd: neighbours.recent_touches(s, crowd.manager, crowd.mine[:50], now=NOW),
+    "pasted addresses": lambda s, crowd: pasted.resolve(s, crowd.rep, [
+        *(f"ada{number}@example.com" for number in range(250)),
+        *(f"linkedin.com/in/ada{number}" for number in range(250))]),
     "sign_in": lambda s, crowd: users.sign_in(s, crowd.rep.user_id),
 }
 _numbers = count()
@@ -116,6 +135,10 @@ WRITES = {
         Edit(crowd.mine[0], "status", ANYTHING, "qualified"), Edit(crowd.mine[0], "email", ANYTHING, "a@new.example")]),
     "assign": lambda s, crowd: leads.assign(s, crowd.manager, crowd.mine[:50], to=crowd.manager.user_id),
     "log_contact": lambda s, crowd: contacts.log_contact(s, crowd.rep, crowd.mine[:50], method="call"),
+    "edit_contact": lambda s, crowd: contact_changes.edit_contact(
+        s, crowd.rep, contacts.recent(s, crowd.rep, limit=1)[0].id, {}, {"outcome": "interested"}),
+    "remove_contact": lambda s, crowd: contact_changes.remove_contact(
+        s, crowd.rep, contacts.recent(s, crowd.rep, limit=1)[0].id),
     "undo of a contact": lambda s, crowd: undo.undo(s, crowd.rep, _last_batch(s, crowd)),
     "enrich": lambda s, crowd: leads.enrich(s, crowd.rep, crowd.mine[0], {"headcount": 12}),
     "create": lambda s, crowd: leads.create(s, crowd.rep, {"email": f"new{next(_numbers)}@new.example",

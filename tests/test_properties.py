@@ -5,25 +5,33 @@ from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import and_, select
 
-from lib import contacts, leads, undo
+from lib import contact_changes, contacts, leads, undo
 from lib.errors import LeadDeskError
 from lib.fields import to_json
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
-from lib.models import ContactAttempt, LeadEvent, Method, Status
+from lib.models import ContactOutcome, Method, Status
+from lib.outcomes import LEAVE
 from lib.views import OPEN, VIEWS, follow_ups_before
-from tests.factories import events, forgotten, row
+from tests.factories import attempts, events, forgotten, row
 
 PEOPLE = ("alice", "bob", "tess")
 # Few different moments, so that several contacts often fall on the same one.
 DAYS = st.sampled_from([0, 1, 6, 7, 8, 40])
 LEADS = st.sampled_from([(0,), (1,), (0, 1)])
+OUTCOMES = st.sampled_from([None, None, *ContactOutcome])
+CHOICES = st.sampled_from([None, None, None, LEAVE, *Status])
 
 STEPS = st.lists(max_size=12, elements=st.one_of(
     st.tuples(st.just("log"), st.sampled_from(PEOPLE), LEADS, st.sampled_from(["outbound", "inbound"]),
-              st.sampled_from(Method), DAYS),
+              st.sampled_from(Method), DAYS, OUTCOMES, CHOICES),
+    st.tuples(st.just("correct"), st.sampled_from(PEOPLE), st.integers(0, 5), st.one_of(
+        st.fixed_dictionaries({"direction": st.sampled_from(["outbound", "inbound"])}),
+        st.fixed_dictionaries({"method": st.sampled_from(Method), "outcome": OUTCOMES}),
+        st.fixed_dictionaries({"status_choice": CHOICES}),
+        st.fixed_dictionaries({"occurred_at": DAYS}))),
+    st.tuples(st.just("remove"), st.sampled_from(PEOPLE), st.integers(0, 5)),
     st.tuples(st.just("status"), st.sampled_from(PEOPLE), LEADS, st.sampled_from(Status)),
     st.tuples(st.just("edit"), st.sampled_from(PEOPLE), LEADS, st.sampled_from([
         ("score", 1), ("score", None), ("email", "a@example.com"), ("email", None), ("tags", ["a"]), ("tags", [])])),
@@ -53,6 +61,7 @@ def test_summary_history_and_buckets_stay_true(session, cast, now, steps):
 
             for lead_id in lead_ids:
                 the_summary_is_that_of_the_contacts(session, lead_id)
+                only_a_converted_lead_has_a_conversion(session, lead_id)
                 the_history_leads_to_the_row(session, lead_id, at_first[lead_id])
             each_lead_is_in_exactly_one_bucket(session, cast, now, lead_ids)
 
@@ -72,7 +81,7 @@ def test_undoing_everything_backwards_ends_where_it_began(session, cast, now, st
                 outcome = act(session, cast, now, lead_ids, batches, step)
             except LeadDeskError:
                 continue
-            if outcome.done:
+            if outcome and outcome.done:
                 batches.append(outcome.batch_id)
 
         for batch_id in reversed(batches):
@@ -112,13 +121,19 @@ def act(session, cast, now, lead_ids, batches, step):
     if kind == "undo":
         number = rest[0]
         return undo.undo(session, actor, batches[number], now=now) if -len(batches) <= number < len(batches) else None
+    if kind in ("correct", "remove"):
+        logged = [each for lead_id in lead_ids for each in attempts(session, lead_id)]
+        if rest[0] >= len(logged):
+            return None
+        if kind == "remove":
+            return contact_changes.remove_contact(session, actor, logged[rest[0]].id, now=now)
+        values = {name: on_day(now, value) if name == "occurred_at" else value for name, value in rest[1].items()}
+        return contact_changes.edit_contact(session, actor, logged[rest[0]].id, {}, values, now=now)
     chosen = [lead_ids[number] for number in rest[0]]
     if kind == "log":
-        direction, method, days = rest[1:]
-        # To the whole day, so that contacts of different steps can meet.
-        then = now.replace(hour=0, minute=0) - timedelta(days=days)
-        return contacts.log_contact(session, actor, chosen, method=method, direction=direction, occurred_at=then,
-                                    now=now)
+        direction, method, days, outcome, choice = rest[1:]
+        return contacts.log_contact(session, actor, chosen, method=method, direction=direction, outcome=outcome,
+                                    status=choice, occurred_at=on_day(now, days), now=now)
     if kind == "status":
         return leads.edit(session, actor, [Edit(lead_id, "status", ANYTHING, rest[1]) for lead_id in chosen], now=now)
     if kind == "edit":
@@ -127,6 +142,11 @@ def act(session, cast, now, lead_ids, batches, step):
     if kind == "enrich":
         return leads.enrich(session, actor, chosen[0], rest[1], now=now)
     return leads.assign(session, actor, chosen, to=rest[1] and getattr(cast, rest[1]).user_id, now=now)
+
+
+def on_day(now, days):
+    """To the whole day, so that contacts of different steps can meet."""
+    return now.replace(hour=0, minute=0) - timedelta(days=days)
 
 
 def state(session, lead_id):
@@ -138,11 +158,8 @@ def state(session, lead_id):
 
 def the_summary_is_that_of_the_contacts(session, lead_id):
     # Of contacts at the same moment, the one that was logged last is the latest.
-    found = session.execute(
-        select(*ContactAttempt.__table__.columns)
-        .join(LeadEvent, and_(LeadEvent.lead_id == ContactAttempt.lead_id,
-                              LeadEvent.batch_id == ContactAttempt.batch_id))
-        .where(ContactAttempt.lead_id == lead_id).order_by(ContactAttempt.occurred_at, LeadEvent.id)).all()
+    logged_by = {event.batch_id: event.id for event in events(session, lead_id)}
+    found = sorted(attempts(session, lead_id), key=lambda each: (each.occurred_at, logged_by[each.batch_id]))
     sent = [each for each in found if each.direction == "outbound"]
     received = [each for each in found if each.direction == "inbound"]
     lead = row(session, lead_id)
@@ -152,14 +169,21 @@ def the_summary_is_that_of_the_contacts(session, lead_id):
     assert lead.last_response_at == (received[-1].occurred_at if received else None)
 
 
+def only_a_converted_lead_has_a_conversion(session, lead_id):
+    lead = row(session, lead_id)
+    assert (lead.converted_at is not None) == (lead.status == "converted")
+    assert lead.conversion_source is None or lead.status == "converted"
+
+
 def the_history_leads_to_the_row(session, lead_id, at_first):
     replayed = dict(at_first)
     for event in events(session, lead_id)[1:]:
-        # An undone contact is kept beside the columns that it changed.
-        before = {name: value for name, value in event.before.items() if name != "contact"}
+        # A contact that was removed or corrected is kept beside the columns that it changed.
+        before, after = ({name: value for name, value in some.items() if name != "contact"}
+                         for some in (event.before, event.after))
         assert before == {name: replayed[name] for name in before}, event.action
-        assert set(before) == set(event.after)
-        replayed |= event.after
+        assert set(before) == set(after)
+        replayed |= after
     assert replayed == state(session, lead_id)
 
 

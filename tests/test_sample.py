@@ -121,6 +121,16 @@ def test_its_counters_and_last_contacts_are_those_of_the_contacts(loaded):
         assert all(each.successful for each in received)
 
 
+def test_its_conversions_name_the_last_contact_before_them(loaded):
+    attempts = by_lead(all_of(loaded, ContactAttempt, ContactAttempt.occurred_at))
+    converted = [lead for lead in all_of(loaded, Lead) if lead.status == "converted"]
+    for lead in converted:
+        before = [each.method for each in attempts[lead.id] if each.occurred_at <= lead.converted_at]
+        assert lead.conversion_source == before[-1]
+
+    assert converted
+
+
 def test_its_events_replay_to_the_current_row(loaded):
     events = by_lead(all_of(loaded, LeadEvent, LeadEvent.id))
     for lead in all_of(loaded, Lead):

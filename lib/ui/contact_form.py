@@ -1,27 +1,39 @@
 """Log Contact, for one lead or for several: a dialog that lives in the URL.
 
-``?log=<lead>,<lead>&form=<key>`` opens it. That way it comes back with everything typed in it when the server was
-restarted, and its key makes a repeated Save harmless even then.
+``?log=<lead>,<lead>&form=<key>`` opens it, with ``&method=call`` for a method to begin with. That way it comes back
+with everything typed in it when the server was restarted, and its key makes a repeated Save harmless even then.
 """
 
 import uuid
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
 
-from lib import contacts, db, leads, once
+from lib import contacts, db, leads, neighbours, once
+from lib.auth import Actor
 from lib.models import Direction, Method
+from lib.ui import came_from, contact_fields, identity, words
 from lib.ui import desk as desks
-from lib.ui import came_from, identity, words
 from lib.ui.desk import Desk
 
-DIRECTIONS = {Direction.OUTBOUND: "We reached out", Direction.INBOUND: "They got in touch"}
+
+@dataclass(frozen=True)
+class Opened:
+    """What the dialog was opened for: names and statuses by lead, and what colleagues did at their firms."""
+
+    names: dict[uuid.UUID, str]
+    statuses: Sequence[str]
+    touches: Sequence[Row]
 
 
-def request(desk: Desk, lead_ids: Sequence[uuid.UUID]) -> None:
-    """The callback that asks for the dialog."""
-    desk.asked_for = ("log", list(lead_ids))
+def request(desk: Desk, lead_ids: Sequence[uuid.UUID], method: str | None = None) -> None:
+    """The callback that asks for the dialog, with a method to begin with."""
+    desk.asked_for = ("log", list(lead_ids), method)
 
 
 def go_where_asked(desk: Desk) -> None:
@@ -31,7 +43,7 @@ def go_where_asked(desk: Desk) -> None:
     """
     if desk.asked_for is None:
         return
-    action, lead_ids = desk.asked_for
+    action, lead_ids, *method = desk.asked_for
     desk.asked_for = None
     if action == "bulk":
         st.rerun()
@@ -42,6 +54,8 @@ def go_where_asked(desk: Desk) -> None:
         st.switch_page("../pages/lead.py", query_params=came_from.address(desk, lead_ids[0]))
     st.query_params["log"] = ",".join(str(lead_id) for lead_id in lead_ids)
     st.query_params["form"] = once.new_key()
+    if method and method[0]:
+        st.query_params["method"] = str(method[0])
     st.rerun()
 
 
@@ -50,81 +64,81 @@ def draw_if_asked(desk: Desk) -> None:
     if "log" not in st.query_params:
         return
     form = st.query_params.get("form") or once.new_key()
-    names = desk.lists.get(form)
-    if names is None:
+    opened = desk.lists.get(form)
+    if opened is None:
         actor, _ = identity.current()
+        wanted = ids_of(st.query_params["log"])
         with db.transaction() as session:
             used = once.was_used(session, actor, form)
-            rows = leads.rows(session, actor, _ids(st.query_params["log"]))
+            rows = leads.rows(session, actor, wanted)
+            touches = neighbours.recent_touches(session, actor, wanted, now=datetime.now(UTC))
         if used or not rows:
             # Saved before the server went away, or an old bookmark: there is nothing left to fill in.
             _leave()
             st.rerun()
-        names = {row.id: leads.name_of(row) for row in rows}
-        desk.lists[form] = names
-    _dialog(desk, identity.current_user_id(), form, names)
+        opened = Opened({row.id: leads.name_of(row) for row in rows}, [row.status for row in rows], touches)
+        desk.lists[form] = opened
+    _dialog(desk, identity.current_user_id(), form, opened)
 
 
 @st.dialog("Log contact", icon=":material/edit_note:", on_dismiss=lambda: _leave())
-def _dialog(desk: Desk, user_id: uuid.UUID, form: str, names: dict[uuid.UUID, str]) -> None:
+def _dialog(desk: Desk, user_id: uuid.UUID, form: str, opened: Opened) -> None:
     # Nothing in here asks the database before the fields are drawn: what was typed stays, whatever happens to it.
     if form in desk.saved_forms:
         _leave()
         st.rerun()
-    st.caption("With " + words.plain(words.listed(list(names.values()))))
+    st.caption("With " + words.plain(words.listed(list(opened.names.values()))))
     problem = desk.problems.get(form)
     if problem is not None:
         st.error(words.plain(str(problem)), icon=":material/error:")
+    warning = st.container()
+    method = st.query_params.get("method")
+    direction = contact_fields.pick(form, opened.statuses, contact_fields.NEW | (
+        {"method": method} if method in list(Method) else {}))
+    if direction == Direction.OUTBOUND:
+        with warning:
+            contact_fields.warn_of_colleagues(opened.touches, datetime.now(UTC))
     with st.form(f"log:{form}", border=False):
-        st.segmented_control("Direction", list(DIRECTIONS), format_func=DIRECTIONS.get, default=Direction.OUTBOUND,
-                             required=True, key=f"direction:{form}", label_visibility="collapsed")
-        st.segmented_control("Method", list(Method), default=Method.EMAIL, required=True, key=f"method:{form}",
-                             format_func=lambda method: f"{words.METHOD_ICON[method]} {words.METHOD[method]}")
-        st.text_area("Notes", key=f"notes:{form}", height=140, max_chars=20_000,
-                     placeholder="What was said, and what comes next")
-        with st.container(horizontal=True):
-            st.text_input("Subject", key=f"subject:{form}", max_chars=500, placeholder="Optional")
-            st.datetime_input("When", value=None, key=f"when:{form}", step=300, format="YYYY-MM-DD",
-                              help="Leave it empty for now.")
+        contact_fields.write(form)
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.form_submit_button("Cancel", type="tertiary", key=f"cancel:{form}", on_click=_leave)
             saved = st.form_submit_button("Save contact", type="primary", key=f"save:{form}", on_click=_on_save,
-                                          args=(desk, user_id, form, names))
+                                          args=(desk, user_id, form, opened.names))
     if saved and form not in desk.saved_forms and form not in desk.problems:
         # After a restart no callback runs for the first click, so the click is seen here only.
-        _on_save(desk, user_id, form, names)
+        _on_save(desk, user_id, form, opened.names)
     if saved or "log" not in st.query_params:
         st.rerun()
 
 
 def _on_save(desk: Desk, user_id: uuid.UUID, form: str, names: dict[uuid.UUID, str]) -> None:
-    state = st.session_state
-    direction, method = state.get(f"direction:{form}"), state.get(f"method:{form}")
-    notes, subject = state.get(f"notes:{form}"), state.get(f"subject:{form}")
-    occurred_at = _in_viewers_zone(state.get(f"when:{form}"))
+    save(desk, user_id, form, lambda session, actor: list(names), contact_fields.typed(form), names=names)
+
+
+def save(desk: Desk, user_id: uuid.UUID, form: str, chosen: Callable[[Session, Actor], Sequence[uuid.UUID]],
+         typed: Mapping[str, Any], *, names: Mapping[uuid.UUID, str], made_by: uuid.UUID | None = None) -> None:
+    """Log what was ``typed`` (of ``contact_fields``) with the leads that are ``chosen``, once for this form."""
+    typed = dict(typed)
+    status = typed.pop("status_choice")
 
     def work(session, actor):
-        return contacts.log_contact(session, actor, list(names), method=method, direction=direction, notes=notes,
-                                    subject=subject, occurred_at=occurred_at, key=form)
+        return contacts.log_contact(session, actor, chosen(session, actor), status=status, made_by=made_by, key=form,
+                                    **typed)
 
     def said(outcome) -> str:
         who = words.listed([names[lead_id] for lead_id in outcome.done if lead_id in names])
-        return f"{words.METHOD.get(method, 'Contact')} logged with {who}."
+        return f"{words.METHOD.get(typed['method'], 'Contact')} logged with {who}."
 
     desks.run(desk, user_id, work, said, form=form, again_when_unknown=True)
 
 
-def _in_viewers_zone(typed: datetime | None) -> datetime | None:
-    return typed.replace(tzinfo=words.zone()) if typed is not None and typed.tzinfo is None else typed
-
-
 def _leave() -> None:
-    for name in ("log", "form"):
+    for name in ("log", "form", "method"):
         if name in st.query_params:
             del st.query_params[name]
 
 
-def _ids(text: str) -> list[uuid.UUID]:
+def ids_of(text: str) -> list[uuid.UUID]:
     found = []
     for part in text.split(",")[:leads.PAGE_LIMIT]:
         try:

@@ -5,9 +5,9 @@ import uuid
 import streamlit as st
 
 from lib import db, users
-from lib.auth import Actor
+from lib.auth import RULES, Actor
 from lib.config import settings
-from lib.errors import NotAllowed
+from lib.errors import LeadDeskError, NotAllowed
 from lib.ui import words
 from lib.users import Member
 
@@ -48,3 +48,12 @@ def current() -> tuple[Actor, list[Member]]:
     user_id = current_user_id()
     with db.transaction() as session:
         return users.sign_in(session, user_id)
+
+
+def leads_a_team() -> bool:
+    """Whether the actor may log for others, so that the menu shows the page for it; the page asks again itself."""
+    try:
+        actor, _ = current()
+    except LeadDeskError:
+        return False
+    return RULES[actor.role][2]

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from lib import leads
 from lib.auth import Actor
-from lib.models import Status
+from lib.models import Method, Status
 from lib.ui import contact_form, words
 from lib.ui import desk as desks
 from lib.ui.desk import Desk
@@ -24,7 +24,7 @@ def draw(desk: Desk, actor: Actor, lead: Row, team: Sequence[Member], who: Delta
         st.header(words.plain(leads.name_of(lead)), anchor=False)
         about = [part for part in (lead.job_title, lead.company, lead.company_industry) if part]
         st.markdown(" · ".join(words.plain(part) for part in about) or "No job title or company yet")
-        _ways_to_reach(lead)
+        _ways_to_reach(desk, lead)
     with actions, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="bottom", gap="small"):
         _pick_status(desk, actor, lead)
         _pick_owner(desk, actor, lead, team)
@@ -53,11 +53,24 @@ def origin(lead: Row, now: datetime) -> str:
     return " · ".join([*told, f"last changed {words.ago(lead.updated_at, now)}"])
 
 
-def _ways_to_reach(lead: Row) -> None:
-    ways = ((":material/mail:", lead.email, "mailto"), (":material/call:", lead.phone, "tel"),
-            (":material/work:", lead.linkedin_url, "https"))
-    shown = [f"{icon} {words.link(address, scheme)}" for icon, address, scheme in ways if address]
-    st.markdown("  \n".join(shown) or "No way to reach them yet")
+def _ways_to_reach(desk: Desk, lead: Row) -> None:
+    """Each way as a link that opens and, back here, finds Log Contact open with that method."""
+    ways = ((":material/mail:", lead.email, "mailto", Method.EMAIL),
+            (":material/call:", lead.phone, "tel", Method.CALL),
+            (":material/work:", lead.linkedin_url, "https", Method.LINKEDIN))
+    ways = [each for each in ways if each[1]]
+    if not ways:
+        st.markdown("No way to reach them yet")
+        return
+    with st.container(horizontal=True, gap="small", key="ways"):
+        for icon, text, scheme, method in ways:
+            address = words.address_of(text, scheme)
+            if address is None:
+                st.markdown(f"{icon} {words.plain(text)}", width="content")
+                continue
+            st.link_button(words.plain(words.shortened(text, scheme)), address, icon=icon, type="tertiary",
+                           key=f"reach:{method}", on_click=contact_form.request, args=(desk, [lead.id], method),
+                           help="Opens it, and here the contact to log")
 
 
 def _pick_status(desk: Desk, actor: Actor, lead: Row) -> None:

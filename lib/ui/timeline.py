@@ -18,10 +18,11 @@ PAGE_SIZE, OLDER = 5, 20
 NOTES_SHOWN = 240
 ICONS = {"created": "add_circle", "enriched": "auto_awesome", "assigned": "person", "status_changed": "flag",
          "edited": "edit", "contacted": "call_made", "responded": "call_received", "undone": "undo",
-         "contact_removed": "undo", "contact_restored": "redo"}
+         "contact_removed": "undo", "contact_restored": "redo", "contact_edited": "edit_note",
+         "attributed": "conversion_path"}
 # Columns that follow from a contact or an assignment, and are told by it.
 IMPLIED = {"assigned_at", "last_contacted_at", "last_contact_method", "contact_count", "last_response_at",
-           "response_count", "contact"}
+           "response_count", "contact", "converted_at"}
 ALL = "all"
 KINDS = {ALL: "Everything", "contacts": "Contacts", "status": "Status", "owner": "Owner", "edits": "Edits",
          "enrichment": "Enrichment"}
@@ -84,6 +85,11 @@ def sentence(event: Row, people: dict[str, str]) -> str:
     changed = [column for column in event.after if column not in IMPLIED]
     moved = _moved(event, changed, people)
     match event.action:
+        case "contact_edited":
+            return f"Contact corrected{moved}"
+        case "contact_restored" if event.method is None:
+            # It stands with the event that logged it.
+            return f"Contact put back{moved}"
         case "created":
             return "Lead added"
         case "contacted" | "contact_restored" if event.direction != Direction.INBOUND:

@@ -10,13 +10,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from lib.models import Method, Role, Status
+from lib.models import ContactOutcome, Direction, Method, Role, Status
 from lib.users import Member
 
 STATUS = {status: status.value.capitalize() for status in Status}
 METHOD = {Method.EMAIL: "E-mail", Method.LINKEDIN: "LinkedIn", Method.CALL: "Call", Method.OTHER: "Other"}
 METHOD_ICON = {Method.EMAIL: ":material/mail:", Method.LINKEDIN: ":material/work:", Method.CALL: ":material/call:",
                Method.OTHER: ":material/chat:"}
+DIRECTION = {Direction.OUTBOUND: "We reached out", Direction.INBOUND: "They got in touch"}
+OUTCOME = {outcome: outcome.value.replace("_", " ").capitalize() for outcome in ContactOutcome}
 ROLE = {Role.REP: "Rep", Role.TEAM_LEAD: "Team lead", Role.MANAGER: "Manager"}
 
 # The one place that gives a status its colour: the name Streamlit's badges take, and the mark of the same colour for
@@ -30,6 +32,10 @@ STATUS_COLOUR = {
 
 def status_in_grid(status: str) -> str:
     return f"{STATUS_COLOUR[Status(status)][1]} {STATUS[Status(status)]}"
+
+
+def status_badge(status: str) -> str:
+    return f":{STATUS_COLOUR[Status(status)][0]}-badge[{STATUS[Status(status)]}]"
 
 
 def plain(text: Any) -> str:
@@ -87,6 +93,8 @@ def value_of(field: str, value: Any, people: dict[str, str]) -> str:
         return "empty"
     if field == "status":
         return STATUS.get(Status(value), value)
+    if field == "conversion_source":
+        return METHOD.get(value, value)
     if isinstance(value, list):
         return ", ".join(value)
     text = str(value)
@@ -97,14 +105,24 @@ def link(text: str | None, scheme: str) -> str:
     """Markdown that shows the text, as a link where that is safe: ``mailto``, ``tel``, or ``https`` for a web address."""
     if not text:
         return ""
+    target = address_of(text, scheme)
+    return f"[{plain(shortened(text, scheme))}]({target})" if target else plain(text)
+
+
+def shortened(text: str, scheme: str) -> str:
+    """A web address without what every one of them has; any other text as it is."""
+    return re.sub(r"^https?://(www\.)?", "", text).rstrip("/") if scheme == "https" else text
+
+
+def address_of(text: str, scheme: str) -> str | None:
+    """Where a link with this text may lead, for ``mailto``, ``tel`` and ``https``; None where that is not safe."""
     if scheme == "https":
         try:
             parts = urlsplit(text)
         except ValueError:
-            return plain(text)
+            return None
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            return plain(text)
-        shown = re.sub(r"^https?://(www\.)?", "", text).rstrip("/")
-        return f"[{plain(shown)}]({quote(text, safe=':/?#@!$&*+,;=%~._-')})"
+            return None
+        return quote(text, safe=":/?#@!$&*+,;=%~._-")
     target = re.sub(r"[^\d+]", "", text) if scheme == "tel" else quote(text, safe="@.+-_")
-    return f"[{plain(text)}]({scheme}:{target})" if target else plain(text)
+    return f"{scheme}:{target}" if target else None

@@ -18,7 +18,6 @@ INDEXES = {
     "leads_newest_idx": "leads (company_id, created_at DESC NULLS LAST, id DESC)",
     "leads_score_idx": "leads (company_id, score DESC NULLS LAST, id DESC)",
     "leads_name_idx": "leads (company_id, lower(coalesce(last_name, '') || ' ' || coalesce(first_name, '')), id)",
-    "leads_source_idx": "leads (company_id, source)",
     "leads_source_workflow_idx": "leads (company_id, source_workflow)",
 }
 # lib/filters.py writes its search over the same expression, or these are not used.

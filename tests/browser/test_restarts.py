@@ -14,6 +14,7 @@ from lib import db, postgres
 from lib.config import ROOT, Settings
 from tests.browser.app import App
 from tests.browser.desk import DeskPage
+from tests.browser.log_contacts import LogContactsPage
 from tests.factories import attempts, make_cast, make_lead, row
 
 
@@ -61,6 +62,25 @@ def test_a_note_outlives_the_app_and_is_saved_once(own_app, database, context, a
     page.dialog().get_by_role("button", name="Save contact").click()
     expect(page.dialog()).to_be_hidden()
     assert [each.notes for each in attempts(database, rita)] == ["Typed before the crash"]
+
+
+def test_a_list_and_a_note_outlive_the_app_and_are_logged_once(own_app, database, context, alice, rita):
+    # Not only the dialog: the page Log contacts too, with what was picked, found and written.
+    page = LogContactsPage(DeskPage(context.new_page(), own_app.url)).open(alice).add("rita", "Rita Ready")
+    page.method("Call").choose("Outcome", "Left message")
+    page.page.get_by_label("Notes").press_sequentially("Typed before the crash")
+
+    own_app.kill()
+    own_app.start()
+
+    page.page.locator("[data-testid=stApp][data-test-connection-state=CONNECTED]").wait_for(timeout=60_000)
+    page.desk.settled()
+    page.chosen("Rita Ready")
+    expect(page.page.get_by_label("Notes")).to_have_value("Typed before the crash")
+    page.save()
+    page.chosen("No lead chosen yet.")
+    assert [(each.method, each.outcome, each.notes) for each in attempts(database, rita)] == [
+        ("call", "left_message", "Typed before the crash")]
 
 
 def test_what_was_acknowledged_is_there_after_app_and_database_were_killed(own_app, database, context, alice, rita):
