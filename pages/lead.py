@@ -21,7 +21,7 @@ def lead_page() -> None:
         now = datetime.now(UTC)
         people = {str(each.id): each.name for each in team}
         lead_id = asked_for()
-        who, actions = st.columns([5, 6], gap="medium", vertical_alignment="bottom")
+        who, actions = st.columns([5, 6], gap="medium")
         with actions:
             walk.draw(desk, actor, team, lead_id)
 
