@@ -15,7 +15,7 @@ import xlsxwriter
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
-from lib import filters
+from lib import filters, orders
 from lib.auth import Actor
 from lib.fields import LABELS
 from lib.filters import LeadFilter
@@ -61,9 +61,9 @@ def write(session: Session, actor: Actor, kind: Kind, *, wanted: LeadFilter = Le
     Times are ISO 8601 in UTC, tags are joined by “; ”, and no cell is a formula. At most ``limit`` leads are written.
     Raises Invalid for an unknown order. Who exported how many is logged; what was in them is not.
     """
-    by = filters.known_order(order)
+    by = orders.known_order(order)
     if only is None:
-        statement = filters.ordered(_selected(), by).where(filters.matching(actor, wanted)).limit(limit + 1)
+        statement = orders.ordered(_selected(), by).where(filters.matching(actor, wanted)).limit(limit + 1)
         rows = session.execute(statement.execution_options(yield_per=AT_ONCE))
     else:
         found = {row.id: row for row in session.execute(_selected().where(

@@ -38,6 +38,10 @@ def test_the_database_makes_the_same_key(session, url):
 
 def test_the_look_up_uses_its_index(session, cast):
     session.execute(text("SET LOCAL enable_seqscan = off"))
+    # In an empty table every index that begins with the company is as good as any other.
+    for name in session.scalars(text("SELECT indexname FROM pg_indexes WHERE tablename = 'leads' AND indexname NOT IN "
+                                     "('leads_pkey', 'leads_linkedin_key_idx')")).all():
+        session.execute(text(f"DROP INDEX {name}"))
     statement = text(f"EXPLAIN SELECT id FROM leads WHERE company_id = :company AND {LINKEDIN_KEY} IN :keys "
                      "AND leads.linkedin_url IS NOT NULL").bindparams(bindparam("keys", expanding=True))
 

@@ -75,7 +75,7 @@ def test_up_to_five_hundred_lines_are_looked_up(session, cast, ada):
 
 @pytest.mark.parametrize("address", ["https://www.linkedin.com/in/ada", "http://linkedin.com/in/ada///",
                                      "https://linkedin.com/company/x/?a=1", "https://de.linkedin.com/in/ada"])
-def test_an_address_is_found_however_it_is_written(session, cast, address):
+def test_a_pasted_profile_is_found_however_it_is_written(session, cast, address):
     lead_id = make_lead(session, cast.alice, linkedin_url=address)
 
     bare = address.split("linkedin.com")[1].rstrip("/").split("?")[0].rstrip("/")
