@@ -34,8 +34,8 @@ def queue() -> None:
             toolbar.nothing_found(wanted, view)
             return
         grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            toolbar.paging(shown)
+        toolbar.paging(shown)
+        with st.container(horizontal=True, horizontal_alignment="right"):
             export.draw(desk, actor, *listing.exported(actor, wanted, now), shown.listing.ids, shown.listing.count)
         contact_form.go_where_asked(desk)
 
