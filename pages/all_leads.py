@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db
-from lib.ui import (actions, bulk_dialog, contact_form, finder, grid, identity, jobs, listing, new_lead, notices,
+from lib.ui import (actions, bulk_dialog, contact_form, export, finder, grid, identity, jobs, listing, new_lead, notices,
                     outage, vocabulary)
 from lib.ui import desk as desks
 
@@ -20,6 +20,7 @@ def all_leads() -> None:
         people = {str(each.id): each.name for each in team}
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header("All leads", anchor=False)
+            st.page_link("../pages/import_leads.py", label="Import", icon=":material/upload_file:", width="content")
             new_lead.button(desk)
         query, wanted = finder.draw(actor, team, vocabulary.of(desk, actor, now))
 
@@ -33,6 +34,9 @@ def all_leads() -> None:
         else:
             grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
             actions.paging(shown, finder.PAGE)
+            with st.container(horizontal=True, horizontal_alignment="right"):
+                export.draw(desk, actor, wanted.filter_at(actor, now), wanted.order, shown.listing.ids,
+                            shown.listing.count)
         contact_form.go_where_asked(desk)
 
 

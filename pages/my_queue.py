@@ -33,8 +33,8 @@ def queue() -> None:
             toolbar.nothing_found(view)
         else:
             grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
-            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                actions.paging(shown, toolbar.PAGE)
+            actions.paging(shown, toolbar.PAGE)
+            with st.container(horizontal=True, horizontal_alignment="right"):
                 export.draw(desk, actor, wanted.filter_at(actor, now), wanted.order, shown.listing.ids,
                             shown.listing.count)
         contact_form.go_where_asked(desk)

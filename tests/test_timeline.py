@@ -80,9 +80,10 @@ def test_a_batch_is_known_in_its_own_company_only(session, cast, now):
 
     assert history.concerned(session, cast.bob, batch_id) == (cast.alice.user_id, [lead_id])
     assert [event.lead_id for event in history.batch(session, cast.bob, batch_id, of=[lead_id])] == [lead_id]
-    with pytest.raises(NotFound):
-        history.concerned(session, cast.olga, batch_id)
-    assert history.batch(session, cast.olga, batch_id, of=[lead_id]) == []
+    for actor, unknown in [(cast.olga, batch_id), (cast.alice, uuid.uuid4())]:
+        with pytest.raises(NotFound, match=r"^There is nothing to undo\.$"):
+            history.concerned(session, actor, unknown)
+        assert history.batch(session, actor, unknown, of=[lead_id]) == []
 
 
 

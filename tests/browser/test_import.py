@@ -88,9 +88,9 @@ def test_what_comes_from_a_file_is_shown_as_text(cast, importing):
     assert page.desk.outside == []
 
 
-@pytest.mark.parametrize("kind", ["CSV", "Excel"])
-@pytest.mark.parametrize(("place", "count"), [(0, 50), (1, 52)], ids=["what is shown", "all that match"])
-def test_a_list_is_exported(session, cast, desk, kind, place, count):
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+@pytest.mark.parametrize(("which", "count"), [("shown", 50), ("all", 52)])
+def test_a_list_is_exported(session, cast, desk, kind, which, count):
     for number in range(52):
         make_lead(session, cast.alice, owner=cast.alice, last_name=f"=Lead {number}")
     found = desk(cast.alice)
@@ -98,10 +98,11 @@ def test_a_list_is_exported(session, cast, desk, kind, place, count):
 
     found.press("Export")
     with found.page.expect_download() as download:
-        found.page.locator("[data-testid=stDownloadButton] button", has_text=kind).nth(place).click()
+        # There is another one behind it, for the help on a phone.
+        found.page.locator(f".st-key-export-{which}-{kind} button:visible").first.click()
 
     content = Path(download.value.path()).read_bytes()
-    if kind == "CSV":
+    if kind == "csv":
         lines = content.decode("utf-8-sig").splitlines()[1:]
         assert len(lines) == count
         assert all("'=Lead" in line for line in lines)
