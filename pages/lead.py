@@ -46,6 +46,7 @@ def lead_page() -> None:
             same_firm.draw(lead, others, now)
             enrichment.draw(lead)
         contact_form.go_where_asked(desk)
+        jobs.show_new(desk)
 
 
 def asked_for() -> uuid.UUID:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db
-from lib.ui import contact_edit, contact_form, identity, log_form, notices, outage, recent_contacts
+from lib.ui import contact_edit, contact_form, identity, jobs, log_form, notices, outage, recent_contacts
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -29,7 +29,9 @@ def log_contacts() -> None:
             recent_contacts.draw(desk, actor, rows, wanted, now)
         contact_edit.go_where_asked(desk)
         contact_form.go_where_asked(desk)
+        jobs.show_new(desk)
 
 
+jobs.draw(desk)
 log_contacts()
 contact_edit.draw_if_asked(desk)

@@ -38,6 +38,7 @@ def queue() -> None:
                 export.draw(desk, actor, wanted.filter_at(actor, now), wanted.order, shown.listing.ids,
                             shown.listing.count)
         contact_form.go_where_asked(desk)
+        jobs.show_new(desk)
 
 
 jobs.draw(desk)

@@ -54,6 +54,7 @@ class Job:
     noun: str = "lead"
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
+    is_watched: bool = False
 
     def progress(self, done: int) -> None:
         """Note that ``done`` are done so far. Raises Stopped when the user has had enough."""
@@ -98,7 +99,14 @@ def take_back(desk: Desk, user_id: uuid.UUID, batch_id: uuid.UUID, size: int = 0
 def draw(desk: Desk) -> None:
     """The progress bar of the running job, if there is one; the page runs anew when it has ended."""
     if desk.job is not None and desk.job.is_running:
+        desk.job.is_watched = True
         _watch(desk, desk.job)
+
+
+def show_new(desk: Desk) -> None:
+    """Let the page run anew when a click in its fragment has started a job, so that ``draw`` can show it."""
+    if desk.job is not None and desk.job.is_running and not desk.job.is_watched:
+        st.rerun()
 
 
 @st.fragment(run_every=0.5)
