@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks import floors, load
 from benchmarks.load import NOW
-from lib import contacts, db, history, leads, postgres, undo, users, views
+from lib import contacts, db, history, leads, lists, postgres, undo, users, views
 from lib.auth import Actor
 from lib.config import Settings
 from lib.filters import LeadFilter
@@ -142,7 +142,7 @@ class Setting:
     def reads(self) -> Iterator[Operation]:
         rep = self.rep
         for actor, whose in ((rep, "largest rep"), (self.median, "median rep")):
-            yield Operation(f"numbers, {whose}", lambda s, _, a=actor: leads.numbers(s, a, now=self.later()),
+            yield Operation(f"numbers, {whose}", lambda s, _, a=actor: lists.numbers(s, a, now=self.later()),
                             self.sql(floors.NUMBERS, self.values(actor)))
         for key, view in views.VIEWS.items():
             yield self.page(f"page {key}", rep, lambda v=view: v.filter(rep, self.later()), *floors.VIEWS[key],
@@ -159,12 +159,12 @@ class Setting:
         return NOW + timedelta(microseconds=next(self.numbers))
 
     def page(self, label: str, actor: Actor, wanted: Callable[[], LeadFilter], condition: str, order: str, *,
-             name: str = "waiting", prepare: bool = True, limit_of_count: int = leads.COUNT_LIMIT,
+             name: str = "waiting", prepare: bool = True, limit_of_count: int = lists.COUNT_LIMIT,
              **values: Any) -> Operation:
         def call(session: Session, _: Any) -> None:
             connection = session.connection().connection.driver_connection
             usual, connection.prepare_threshold = connection.prepare_threshold, 5 if prepare else None
-            leads.page(session, actor, wanted(), order=name)
+            lists.page(session, actor, wanted(), order=name)
             connection.prepare_threshold = usual
 
         return Operation(label, call, self.sql(floors.page(condition, order, limit_of_count=limit_of_count), self.values(actor, **values),
@@ -173,15 +173,15 @@ class Setting:
     def page_100(self) -> Iterator[Operation]:
         everything = LeadFilter()
         with db.transaction() as session:
-            before = leads.page(session, self.rep, everything, order="recent", offset=4900, count=False)
+            before = lists.page(session, self.rep, everything, order="recent", offset=4900, count=False)
         last = before.rows[-1]
         behind = floors.page(floors.BEHIND.replace(">", "<"), "last_contacted_at DESC NULLS LAST, id DESC",
                              count=floors.ALL)
         yield Operation("page 100 by cursor",
-                        lambda s, _: leads.page(s, self.rep, everything, order="recent", cursor=before.next_cursor),
+                        lambda s, _: lists.page(s, self.rep, everything, order="recent", cursor=before.next_cursor),
                         self.sql(behind, self.values(self.rep, at=last.last_contacted_at, id=last.id)))
         yield Operation("page 100 by offset",
-                        lambda s, _: leads.page(s, self.rep, everything, order="recent", offset=4950),
+                        lambda s, _: lists.page(s, self.rep, everything, order="recent", offset=4950),
                         self.sql(floors.page(floors.ALL, "last_contacted_at DESC NULLS LAST, id DESC", offset=4950),
                                  self.values(self.rep)))
 
@@ -207,13 +207,13 @@ class Setting:
             # is not prepared on either side, as it would be from its sixth repeat.
             yield self.page(f"search, {kind}", self.rep,
                             lambda w=word: LeadFilter(search=w + " " * next(self.numbers)), floors.SEARCH,
-                            floors.WAITING, prepare=False, limit_of_count=leads.SEARCH_COUNT_LIMIT, pattern=f"%{word}%")
+                            floors.WAITING, prepare=False, limit_of_count=lists.SEARCH_COUNT_LIMIT, pattern=f"%{word}%")
 
     def lookups(self) -> Iterator[Operation]:
         rep = self.rep
         ids = [next(self.again)[0] for _ in range(50)]
         told = self._one("SELECT lead_id FROM lead_events WHERE company_id = %s LIMIT 1", self.company)
-        yield Operation("rows of 50", lambda s, _: leads.rows(s, rep, ids),
+        yield Operation("rows of 50", lambda s, _: lists.rows(s, rep, ids),
                         self.sql(floors.ROWS, self.values(rep, ids=ids)))
         yield Operation("find", lambda s, _: leads.find(s, rep, ids[0]),
                         self.sql(floors.FIND, self.values(rep, id=ids[0])))

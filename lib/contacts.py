@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from lib import conversion, history, leads, once, users
+from lib import conversion, history, leads, lists, once, users
 from lib.auth import Actor, check_change, check_log_for
 from lib.errors import Invalid, LeadDeskError, NotAllowed, NotFound
 from lib.fields import text_of, to_json
@@ -79,10 +79,10 @@ def recent(session: Session, actor: Actor, *, made_by: Sequence[uuid.UUID] = (),
     """The company's contacts, the latest first, as lists show them: FIELDS, id, lead_id, the lead's and maker's names.
 
     ``since`` (inclusive) and ``until`` (exclusive) are aware. ``behind`` is (occurred_at, id) of the last row of the
-    page before. ``limit`` is 1 to leads.PAGE_LIMIT rows.
+    page before. ``limit`` is 1 to lists.PAGE_LIMIT rows.
     """
-    if not 1 <= limit <= leads.PAGE_LIMIT:
-        raise Invalid.field("limit", f"A page holds 1 to {leads.PAGE_LIMIT} contacts.")
+    if not 1 <= limit <= lists.PAGE_LIMIT:
+        raise Invalid.field("limit", f"A page holds 1 to {lists.PAGE_LIMIT} contacts.")
     query = _SHOWN.order_by(_ATTEMPTS.c.occurred_at.desc(), _ATTEMPTS.c.id.desc()).limit(limit)
     if made_by:
         query = query.where(_ATTEMPTS.c.user_id.in_(made_by))

@@ -1,32 +1,26 @@
-"""Leads: read them, make them, change them, hand them out.
+"""Leads: find one, make them, change them, hand them out. Lists of them are in lib/lists.py.
 
 Every function takes the session and the actor first. It sees the actor's company and nothing else, checks what the
 actor's role may do, writes the event beside the change, and leaves the commit to the caller.
 """
 
-import functools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, insert, literal, literal_column, null,
-                        select, text, update)
+from sqlalchemy import Row, bindparam, insert, literal, literal_column, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import conversion, filters, history, once, orders, users, views
+from lib import conversion, firms, history, once, users
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
 from lib.fields import LABELS, NEW_CHECKS, clean, clean_all, linkedin_key
-from lib.filters import LeadFilter, planned_for
 from lib.history import Change, Outcome, Refusal
 from lib.models import LINKEDIN_KEY, Lead, LeadCompany, Status, User
 
-COUNT_LIMIT, SEARCH_COUNT_LIMIT = 10_000, 1_000
-BULK_LIMIT = 100_000
-PAGE_LIMIT = 500
 CHUNK = 1_000
 NO_SUCH_LEAD = "There is no such lead."
 EDITABLE = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "status", "score", "tags",
@@ -36,15 +30,6 @@ EDITABLE = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_
 # otherwise that takes longer than the database needs for them.
 _LEADS, _FIRMS, _USERS = Lead.__table__, LeadCompany.__table__, User.__table__
 _OF_COMPANY = _LEADS.c.company_id == bindparam("company")
-
-_LISTED = (
-    select(*(_LEADS.c[name] for name in (
-        "id", "first_name", "last_name", "email", "job_title", "status", "assigned_to_user_id", "last_contacted_at",
-        "last_contact_method", "contact_count", "score", "tags", "lead_company_id")), _FIRMS.c.name.label("company"))
-    .select_from(_LEADS)
-    .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
-)
-_ROWS = _LISTED.where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
 
 _FIND = (
     select(_LEADS, _FIRMS.c.name.label("company"), _FIRMS.c.domain.label("company_domain"),
@@ -75,40 +60,8 @@ _DUPLICATES = {
     for name, same in _SAME.items()
 }
 
-_MINE = _LEADS.c.assigned_to_user_id == bindparam("user")
-_COUNTS = (
-    select(func.count().label("mine"),
-           func.count().filter(_LEADS.c.status == Status.ENRICHED).label("ready"),
-           func.count().filter(_LEADS.c.status == Status.CONVERSING).label("conversing"))
-    .where(_OF_COMPANY, _MINE)
-    .subquery(),
-    select(func.count().label("due"), func.count().filter(_MINE).label("my_due"))
-    .where(_OF_COMPANY, filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at < bindparam("due_before"))
-    .subquery(),
-)
-_NUMBERS = select(*_COUNTS).join_from(*_COUNTS, literal(True))
-
-
 # Told how many leads are done so far; it may raise to break the work off.
 Progress = Callable[[int], None]
-
-
-def _values_of(column: str) -> str:
-    """Each value once by one look into the index for each, instead of a look at every lead."""
-    def first(condition: str) -> str:
-        return (f"(SELECT leads.{column} FROM leads WHERE leads.company_id = :company AND {condition} "
-                f"ORDER BY leads.{column} LIMIT 1)")
-    return (f"WITH RECURSIVE known(value) AS ({first(f'leads.{column} IS NOT NULL')} UNION ALL "
-            f"SELECT {first(f'leads.{column} > known.value')} FROM known WHERE known.value IS NOT NULL) "
-            f"SELECT '{column}' AS column, value FROM known WHERE value IS NOT NULL LIMIT 500")
-
-
-VOCABULARY_FROM = 2_000
-_VOCABULARY = text(f"""
-    ({_values_of("source")}) UNION ALL ({_values_of("source_workflow")}) UNION ALL
-    (SELECT DISTINCT 'tags', unnest(latest.tags)
-     FROM (SELECT leads.tags FROM leads WHERE leads.company_id = :company
-           ORDER BY leads.created_at DESC NULLS LAST, leads.id DESC LIMIT :latest) AS latest LIMIT 500)""")
 
 
 class Anything:
@@ -116,27 +69,6 @@ class Anything:
 
 
 ANYTHING: Final = Anything()
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The four numbers of the specification's dashboard, and how many of the due ones are the actor's own."""
-
-    mine: int
-    ready: int
-    conversing: int
-    due: int
-    my_due: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list. ``count`` stops at ``count_limit`` + 1, which reads as “more than that”."""
-
-    rows: Sequence[Row]
-    next_cursor: str | None
-    count: int
-    count_limit: int = COUNT_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,78 +99,6 @@ def name_of(lead: Any) -> str:
     return " ".join(part for part in (lead.first_name, lead.last_name) if part) or lead.email or "Unnamed lead"
 
 
-# ---------------------------------------------------------------- reading
-
-
-def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
-    """The four numbers in one round trip, each by the rule of the view of the same name. ``now`` is in UTC."""
-    row = session.execute(_NUMBERS, {"company": actor.company_id, "user": actor.user_id,
-                                     "due_before": views.follow_ups_before(actor, now)}).one()
-    return Numbers(*row)
-
-
-def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "waiting", limit: int = 50,
-         cursor: str | None = None, offset: int = 0, count: bool = True) -> Page:
-    """One page of the leads that ``wanted`` describes, in one round trip, with a count that stops at a bound.
-
-    The bound is COUNT_LIMIT, and SEARCH_COUNT_LIMIT where words are searched for.
-
-    ``cursor`` goes on behind an earlier page at the cost of a first page. ``offset`` (rows) is for a jump into the
-    middle, such as a bookmarked page; it walks the index, not the rows. ``limit`` is 1 to PAGE_LIMIT rows. Raises
-    Invalid for an unknown order or a cursor that was not made for it.
-    """
-    if not 1 <= limit <= PAGE_LIMIT or offset < 0:
-        raise Invalid.field("limit", f"A page holds 1 to {PAGE_LIMIT} leads.")
-    orders.known_order(order)
-    behind = None if cursor is None else orders.decode_cursor(order, cursor)
-    timeless, moments = filters.timeless(wanted)
-    limit_of_count = SEARCH_COUNT_LIMIT if wanted.is_open_ended else COUNT_LIMIT
-    statement = _page(actor, timeless, order, limit, behind, offset, limit_of_count if count else 0)
-    rows = session.execute(statement, moments).all()
-
-    if not count:
-        total = 0
-    elif rows:
-        total = rows[0].total
-    else:
-        # Nothing on this page says nothing about the pages before it.
-        counted = select(_count(filters.matching(actor, wanted), limit_of_count))
-        total = session.scalar(counted) if offset or cursor else 0
-    has_more, rows = len(rows) > limit, rows[:limit]
-    next_cursor = orders.encode_cursor(order, rows[-1].sorted_by, rows[-1].id) if has_more else None
-    return Page(rows, next_cursor, total, limit_of_count)
-
-
-def matching(session: Session, actor: Actor, wanted: LeadFilter, *, limit: int = BULK_LIMIT) -> list[uuid.UUID]:
-    """The ids of all leads that ``wanted`` describes, for an action on all of them; in no particular order.
-
-    At most ``limit`` + 1 of them, which reads as “too many for one action”.
-    """
-    timeless, moments = filters.timeless(wanted)
-    return list(session.scalars(_matching(actor, timeless, limit), moments))
-
-
-def vocabulary(session: Session, actor: Actor) -> dict[str, list[str]]:
-    """What ``source``, ``source_workflow`` and ``tags`` hold in this company, in order: choices for a filter.
-
-    Tags are those of the leads that came last, as looking through all leads would take too long; a filter takes any
-    other tag too.
-    """
-    found: dict[str, list[str]] = {"source": [], "source_workflow": [], "tags": []}
-    for row in session.execute(_VOCABULARY, {"company": actor.company_id, "latest": VOCABULARY_FROM}):
-        found[row.column].append(row.value)
-    return {column: sorted(values, key=str.lower) for column, values in found.items()}
-
-
-def rows(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID]) -> list[Row]:
-    """These leads as a list shows them, in the order of the ids; those that the actor may not see are left out."""
-    if not lead_ids:
-        return []
-    found = session.execute(_ROWS, {"company": actor.company_id, "ids": lead_ids}).all()
-    by_id = {row.id: row for row in found}
-    return [by_id[lead_id] for lead_id in lead_ids if lead_id in by_id]
-
-
 def find(session: Session, actor: Actor, lead_id: uuid.UUID) -> Row:
     """Everything known about one lead, with the names of its firm and owner.
 
@@ -248,79 +108,6 @@ def find(session: Session, actor: Actor, lead_id: uuid.UUID) -> Row:
     if row is None:
         raise NotFound(NO_SUCH_LEAD)
     return row
-
-
-@functools.lru_cache(maxsize=256)
-def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tuple[Any, uuid.UUID] | None, offset: int,
-          count_limit: int) -> Select:
-    """The statement of a page. The same lists are drawn again and again, and putting one together takes a while."""
-    by = orders.known_order(order)
-    condition = filters.matching(actor, wanted)
-    if behind is not None:
-        chosen = _behind(by, condition, *behind, limit + 1)
-    elif wanted.is_open_ended:
-        chosen, found = _few_or_many(by, condition, limit + 1, offset)
-    else:
-        chosen = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
-        chosen = chosen.limit(planned_for(limit + 1)).offset(planned_for(offset))
-    chosen = chosen.subquery("chosen")
-
-    # The page's ids first, from the index; names of firms only for the rows that are shown.
-    query = _LISTED.add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == _LEADS.c.id).order_by(
-        *_same_order(by, chosen))
-    if not count_limit:
-        return query
-    if wanted.is_open_ended and behind is None:
-        return query.add_columns(found.label("total"))
-    return query.add_columns(_count(condition, count_limit))
-
-
-def _few_or_many(by: orders.Order, condition: ColumnElement[bool], limit: int,
-                 offset: int) -> tuple[Select, ColumnElement[int]]:
-    """The ids of a page where the planner cannot know how many leads match, and how many do (SEARCH_COUNT_LIMIT + 1
-    at most).
-
-    A word or a tag that next to nobody has is best looked up and then put in order; one that many have, found by
-    walking along the order. The planner guesses, and a wrong guess walks along the whole table. So the first thousand
-    are looked up, and the walk is only taken where that was not all.
-    """
-    few = orders.joined(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
-    few = few.limit(planned_for(SEARCH_COUNT_LIMIT + 1)).cte("few")
-    found = select(func.count()).select_from(few).scalar_subquery()
-    sorted_few = (select(few.c.id, few.c.sorted_by).where(found <= SEARCH_COUNT_LIMIT).order_by(*_same_order(by, few))
-                  .limit(planned_for(limit)).offset(planned_for(offset)).subquery())
-    walked = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(
-        condition, found > SEARCH_COUNT_LIMIT)
-    walked = walked.limit(planned_for(limit)).offset(planned_for(offset)).subquery()
-    return select(sorted_few.c.id, sorted_few.c.sorted_by).union_all(select(walked.c.id, walked.c.sorted_by)), found
-
-
-@functools.lru_cache(maxsize=64)
-def _matching(actor: Actor, wanted: LeadFilter, limit: int) -> Select:
-    return select(Lead.id).where(filters.matching(actor, wanted)).limit(planned_for(limit + 1))
-
-
-def _count(condition: ColumnElement[bool], limit: int) -> Label[int]:
-    counted = select(literal(1)).select_from(Lead).where(condition).limit(planned_for(limit + 1)).subquery()
-    return select(func.count()).select_from(counted).scalar_subquery().label("total")
-
-
-def _behind(by: orders.Order, condition: Any, value: Any, lead_id: uuid.UUID, limit: int) -> Select:
-    """The ids behind a cursor: its segments one after the other, each an index range, until the page is full."""
-    segments = [
-        orders.ordered(select(Lead.id, by.column.label("sorted_by"), literal(number).label("segment")), by)
-        .where(condition, segment).limit(planned_for(limit)).subquery()
-        for number, segment in enumerate(by.after(value, lead_id))
-    ]
-    parts = [select(segment.c.id, segment.c.sorted_by) for segment in segments]
-    together = parts[0] if len(parts) == 1 else parts[0].union_all(*parts[1:])
-    return together.limit(planned_for(limit))
-
-
-def _same_order(by: orders.Order, chosen: Any) -> tuple[Any, Any]:
-    column = chosen.c.sorted_by.desc() if by.descending else chosen.c.sorted_by.asc()
-    return (column.nulls_first() if by.nulls_first else column.nulls_last(),
-            chosen.c.id.desc() if by.descending else chosen.c.id.asc())
 
 
 # ---------------------------------------------------------------- writing
@@ -366,7 +153,7 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
     try:
         with session.begin_nested():
             if firm:
-                cleaned["lead_company_id"] = _firm(session, actor, firm)
+                cleaned["lead_company_id"] = firms.made(session, actor, [firm])[firm]
             lead_id = session.execute(
                 insert(Lead).values(company_id=actor.company_id, **cleaned).returning(Lead.id)).scalar_one()
     except IntegrityError as error:
@@ -443,7 +230,7 @@ def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[u
         _refuse_known(session, actor, {"linkedin_url": value}, but=lead.id)
     column = edit.field
     if column == "company":
-        column, held, value = "lead_company_id", lead.lead_company_id, value and _firm(session, actor, value)
+        column, held, value = "lead_company_id", lead.lead_company_id, value and firms.made(session, actor, [value])[value]
         if held == value:
             return
     change = changes.setdefault(edit.lead_id, Change(edit.lead_id, {}, {}))
@@ -604,15 +391,3 @@ def _refuse_twice(email: str, changes: Iterable[Change]) -> None:
         if change.after.get("email") == email:
             raise Duplicate(f"Two leads cannot have the same e-mail address {email}.", lead_id=change.lead_id,
                             field="email")
-
-
-def _firm(session: Session, actor: Actor, name: str) -> uuid.UUID:
-    """The firm of this name, made when missing. Firms have no unique key, so twins queue on a lock of the name."""
-    known = select(LeadCompany.id).where(
-        LeadCompany.company_id == actor.company_id, func.lower(LeadCompany.name) == name.lower()).limit(1)
-    if firm := session.scalar(known):
-        return firm
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-                    {"name": f"{actor.company_id}/{name.lower()}"})
-    return session.scalar(known) or session.execute(
-        insert(LeadCompany).values(company_id=actor.company_id, name=name).returning(LeadCompany.id)).scalar_one()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
-from lib import contact_changes, conversion, history, leads, writes
+from lib import contact_changes, conversion, history, leads, lists, writes
 from lib.auth import Actor, may_undo
 from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
@@ -123,7 +123,7 @@ def _write_late(session: Session, actor: Actor, late: Sequence[Change], undo_id:
         left = {change.lead_id for change, _ in failed}
         done += [change.lead_id for change in waiting if change.lead_id not in left]
         if len(failed) == len(waiting):
-            names = {row.id: leads.name_of(row) for row in leads.rows(session, actor, sorted(left))}
+            names = {row.id: leads.name_of(row) for row in lists.rows(session, actor, sorted(left))}
             refused.extend(Refusal(change.lead_id, names[change.lead_id], error) for change, error in failed)
             break
         waiting = [change for change, _ in failed]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, leads
+from lib import db, lists
 from lib.ui import (actions, bulk_dialog, contact_form, export, grid, identity, jobs, listing, notices, outage, tiles,
                     toolbar)
 from lib.ui import desk as desks
@@ -22,7 +22,7 @@ def queue() -> None:
         view, wanted = toolbar.draw()
 
         with db.transaction() as session:
-            numbers = leads.numbers(session, actor, now=now)
+            numbers = lists.numbers(session, actor, now=now)
             shown = listing.read(session, desk, actor, wanted, now, listing.QUEUE)
 
         with head:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from lib import contacts, leads
+from lib import contacts, leads, lists
 from lib.leads import ANYTHING, Edit
 from lib.views import VIEWS
 from tests.factories import row
@@ -47,7 +47,7 @@ def test_the_specifications_checklist_holds(session, cast):
 
     # Filter "my leads" query
     def listed(view, actor, now):
-        return [lead.id for lead in leads.page(session, actor, VIEWS[view].filter(actor, now)).rows]
+        return [lead.id for lead in lists.page(session, actor, VIEWS[view].filter(actor, now)).rows]
 
     assert listed("mine", cast.bob, later) == [lead_id]
     assert listed("mine", cast.alice, later) == []

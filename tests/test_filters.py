@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from lib import leads
+from lib import lists
 from lib.errors import Invalid
 from lib.filters import KNOWABLE, LeadFilter
 from lib.models import Lead
@@ -106,8 +106,8 @@ def found(session, cast, drawn, asked):
     make_lead(session, cast.olga, first_name="Ada 50%", tags=["a"], source="fair")
     owners = tuple(owner and getattr(cast, owner).user_id for owner in asked["owners"])
     wanted = LeadFilter(**asked | {"owners": owners})
-    in_pages = {row.id for row in leads.page(session, cast.alice, wanted, order="newest").rows}
-    assert set(leads.matching(session, cast.alice, wanted)) == in_pages
+    in_pages = {row.id for row in lists.page(session, cast.alice, wanted, order="newest").rows}
+    assert set(lists.matching(session, cast.alice, wanted)) == in_pages
     return {ids.index(lead_id) for lead_id in in_pages}
 
 
@@ -131,7 +131,7 @@ def test_filters_together_find_what_each_of_them_leaves(session, cast, drawn, so
 
 def test_a_column_that_nobody_can_ask_for_is_refused_by_name(session, cast):
     with pytest.raises(Invalid) as refused:
-        leads.page(session, cast.alice, LeadFilter(has=("company_id",)))
+        lists.page(session, cast.alice, LeadFilter(has=("company_id",)))
 
     assert list(refused.value.fields) == ["company_id"]
 
@@ -140,18 +140,18 @@ def test_all_that_match_stop_one_past_the_bound(session, cast):
     for _ in range(4):
         make_lead(session, cast.alice)
 
-    assert len(leads.matching(session, cast.alice, LeadFilter(), limit=2)) == 3
+    assert len(lists.matching(session, cast.alice, LeadFilter(), limit=2)) == 3
 
 
 def test_a_search_counts_less_far_than_a_list(session, cast, monkeypatch):
-    monkeypatch.setattr(leads, "SEARCH_COUNT_LIMIT", 1)
+    monkeypatch.setattr(lists, "SEARCH_COUNT_LIMIT", 1)
     for _ in range(4):
         make_lead(session, cast.alice, first_name="Ada")
 
-    page = leads.page(session, cast.alice, LeadFilter(search="ada"))
+    page = lists.page(session, cast.alice, LeadFilter(search="ada"))
 
     assert (page.count, page.count_limit) == (2, 1)
-    assert leads.page(session, cast.alice, LeadFilter()).count == 4
+    assert lists.page(session, cast.alice, LeadFilter()).count == 4
 
 
 def test_the_vocabulary_is_what_the_companys_leads_hold(session, cast):
@@ -160,7 +160,7 @@ def test_the_vocabulary_is_what_the_companys_leads_hold(session, cast):
     make_lead(session, cast.alice, source="fair")
     make_lead(session, cast.olga, source="theirs", source_workflow="theirs", tags=["theirs"])
 
-    assert leads.vocabulary(session, cast.alice) == {
+    assert lists.vocabulary(session, cast.alice) == {
         "source": ["fair", "Scraper"], "source_workflow": ["n8n-7"], "tags": ["a", "b"]}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from lib.config import ROOT
 
-DATA_ACCESS = ("auth", "users", "fields", "filters", "orders", "moments", "queries", "views", "leads", "bulk",
+DATA_ACCESS = ("auth", "users", "fields", "filters", "orders", "moments", "queries", "views", "leads", "lists", "bulk",
                "contacts", "contact_changes", "contact_summary", "outcomes", "pasted", "neighbours", "history", "undo",
                "once", "scope", "conversion", "attribution", "replies", "funnel", "workload", "imports", "exports",
                "firms", "writes", "columns", "spreadsheets", "report")

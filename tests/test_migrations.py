@@ -20,7 +20,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lib import contacts, db, leads, schema
+from lib import contacts, db, leads, lists, schema
 from lib.config import ROOT, Settings
 from lib.errors import CannotStart
 from lib.filters import LeadFilter
@@ -589,7 +589,7 @@ def test_a_role_that_may_not_make_extensions_gets_everything_else(newcomer):
                  make_lead(session, alice, lead_company_id=make_firm(session, alice, "Hopper & Sons"))]
         make_lead(session, alice, first_name="Ada", last_name="Lovelace")
 
-        page = leads.page(session, alice, LeadFilter(search="HOPP"))
+        page = lists.page(session, alice, LeadFilter(search="HOPP"))
 
         assert {row.id for row in page.rows} == set(found)
 

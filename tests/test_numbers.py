@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from lib import leads
+from lib import lists
 from lib.filters import LeadFilter
 from lib.leads import Numbers
 from lib.models import Company, Lead, Status
@@ -17,39 +17,39 @@ STATUSES = list(Status)
 
 
 def count(session, actor, view, now):
-    return leads.page(session, actor, VIEWS[view].filter(actor, now)).count
+    return lists.page(session, actor, VIEWS[view].filter(actor, now)).count
 
 
 def test_they_are_zero_for_a_company_without_leads(session, cast, now):
-    assert leads.numbers(session, cast.alice, now=now) == Numbers(0, 0, 0, 0, 0)
+    assert lists.numbers(session, cast.alice, now=now) == Numbers(0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_mine_counts_every_status(session, cast, now, status):
     make_lead(session, cast.alice, owner=cast.alice, status=status)
 
-    assert leads.numbers(session, cast.alice, now=now).mine == 1
+    assert lists.numbers(session, cast.alice, now=now).mine == 1
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_ready_counts_enriched_ones_only(session, cast, now, status):
     make_lead(session, cast.alice, owner=cast.alice, status=status)
 
-    assert leads.numbers(session, cast.alice, now=now).ready == (status == "enriched")
+    assert lists.numbers(session, cast.alice, now=now).ready == (status == "enriched")
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_conversing_counts_conversing_ones_only(session, cast, now, status):
     make_lead(session, cast.alice, owner=cast.alice, status=status)
 
-    assert leads.numbers(session, cast.alice, now=now).conversing == (status == "conversing")
+    assert lists.numbers(session, cast.alice, now=now).conversing == (status == "conversing")
 
 
 @pytest.mark.parametrize("status", STATUSES)
 def test_due_counts_contacted_and_conversing_ones_only(session, cast, now, status):
     make_lead(session, cast.alice, owner=cast.alice, status=status, last_contacted_at=now - timedelta(days=8))
 
-    assert leads.numbers(session, cast.alice, now=now).due == (status in ("contacted", "conversing"))
+    assert lists.numbers(session, cast.alice, now=now).due == (status in ("contacted", "conversing"))
 
 
 def test_a_colleagues_leads_count_only_as_due(session, cast, now):
@@ -58,8 +58,8 @@ def test_a_colleagues_leads_count_only_as_due(session, cast, now):
     make_lead(session, cast.alice, owner=cast.bob, status="conversing", last_contacted_at=old)
     make_lead(session, cast.alice, status="contacted", last_contacted_at=old)
 
-    assert leads.numbers(session, cast.alice, now=now) == Numbers(mine=0, ready=0, conversing=0, due=2, my_due=0)
-    assert leads.numbers(session, cast.bob, now=now) == Numbers(mine=2, ready=1, conversing=1, due=2, my_due=1)
+    assert lists.numbers(session, cast.alice, now=now) == Numbers(mine=0, ready=0, conversing=0, due=2, my_due=0)
+    assert lists.numbers(session, cast.bob, now=now) == Numbers(mine=2, ready=1, conversing=1, due=2, my_due=1)
 
 
 @pytest.mark.parametrize(("ago", "due"), [
@@ -73,13 +73,13 @@ def test_a_colleagues_leads_count_only_as_due(session, cast, now):
 def test_a_follow_up_is_due_after_more_than_seven_days(session, cast, now, ago, due):
     make_lead(session, cast.alice, owner=cast.alice, status="contacted", last_contacted_at=now - ago)
 
-    assert leads.numbers(session, cast.alice, now=now).due == due
+    assert lists.numbers(session, cast.alice, now=now).due == due
 
 
 def test_a_lead_that_was_never_contacted_is_not_due(session, cast, now):
     make_lead(session, cast.alice, owner=cast.alice, status="contacted", last_contacted_at=None)
 
-    assert leads.numbers(session, cast.alice, now=now).due == 0
+    assert lists.numbers(session, cast.alice, now=now).due == 0
 
 
 @pytest.mark.parametrize(("days", "due"), [(2, 1), (3, 0), (30, 0)])
@@ -88,7 +88,7 @@ def test_the_company_sets_the_days(session, cast, now, days, due):
     make_lead(session, cast.alice, status="contacted", last_contacted_at=now - timedelta(days=3))
     actor, _ = sign_in(session, cast.alice.user_id)
 
-    assert leads.numbers(session, actor, now=now).due == due
+    assert lists.numbers(session, actor, now=now).due == due
     assert count(session, actor, "due", now) == due
 
 
@@ -99,7 +99,7 @@ def test_another_companys_leads_never_count(session, cast, now):
     # Even a row that names Alice, which no call can write, stays with the company that it is of.
     make_lead(session, cast.olga, owner=cast.alice, status="conversing", last_contacted_at=old)
 
-    assert leads.numbers(session, cast.alice, now=now) == Numbers(0, 0, 0, 0, 0)
+    assert lists.numbers(session, cast.alice, now=now) == Numbers(0, 0, 0, 0, 0)
 
 
 def scatter(session, cast, now, seed, leads_of_each=60):
@@ -123,11 +123,11 @@ def test_each_number_equals_the_rows_of_its_view(session, cast, now, who, seed):
     scatter(session, cast, now, seed)
     actor = replace(getattr(cast, who), follow_up_days=[1, 6, 7, 8, 30][seed])
 
-    numbers = leads.numbers(session, actor, now=now)
+    numbers = lists.numbers(session, actor, now=now)
 
     for name, view in [("mine", "mine"), ("ready", "ready"), ("conversing", "conversing"), ("due", "due"),
                        ("my_due", "my-due")]:
-        page = leads.page(session, actor, VIEWS[view].filter(actor, now), limit=500)
+        page = lists.page(session, actor, VIEWS[view].filter(actor, now), limit=500)
         assert getattr(numbers, name) == len(page.rows) == page.count, name
 
 
@@ -139,7 +139,7 @@ def test_they_are_what_the_specification_says_in_plain_python(session, cast, now
     due = [row for row in rows if row.status in ("contacted", "conversing") and row.last_contacted_at is not None
            and row.last_contacted_at < now - timedelta(days=7)]
 
-    assert leads.numbers(session, cast.alice, now=now) == Numbers(
+    assert lists.numbers(session, cast.alice, now=now) == Numbers(
         mine=len(mine),
         ready=sum(row.status == "enriched" for row in mine),
         conversing=sum(row.status == "conversing" for row in mine),
@@ -152,7 +152,7 @@ def test_every_lead_falls_into_exactly_one_bucket(session, cast, now):
     actor, week = cast.alice, now - timedelta(days=7)
 
     def ids(keep=lambda row: True, **wanted):
-        found = leads.page(session, actor, LeadFilter(**wanted), limit=500).rows
+        found = lists.page(session, actor, LeadFilter(**wanted), limit=500).rows
         return {row.id for row in found if keep(row)}
 
     def owned(row):

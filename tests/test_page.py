@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from lib import leads, orders
+from lib import lists, orders
 from lib.errors import Invalid
 from lib.filters import LeadFilter
 from lib.orders import ORDERS
@@ -51,7 +51,7 @@ def walk(session, actor, wanted, order, size):
     """Every page in turn, as a caller with nothing but cursors goes through a list."""
     pages, cursor = [], None
     while True:
-        page = leads.page(session, actor, wanted, order=order, limit=size, cursor=cursor)
+        page = lists.page(session, actor, wanted, order=order, limit=size, cursor=cursor)
         pages.append([row.id for row in page.rows])
         cursor = page.next_cursor
         if cursor is None:
@@ -75,7 +75,7 @@ def test_walking_by_cursor_visits_every_lead_once_and_in_order(session, cast, or
         assert len(at_a_stretch) == len(drawn)
         assert all(len(page) == size for page in pages[:-1])
         for number, page in enumerate(pages):
-            jumped_to = leads.page(session, cast.alice, EVERYTHING, order=order, limit=size, offset=number * size)
+            jumped_to = lists.page(session, cast.alice, EVERYTHING, order=order, limit=size, offset=number * size)
             assert [row.id for row in jumped_to.rows] == page
             assert jumped_to.count == len(drawn) or not drawn
 
@@ -96,7 +96,7 @@ def in_order(session, cast, order, **columns):
     (column, values), = columns.items()
     for value in values:
         make_lead(session, cast.alice, **{column: value})
-    page = leads.page(session, cast.alice, EVERYTHING, order=order)
+    page = lists.page(session, cast.alice, EVERYTHING, order=order)
     everything = {row.id: getattr(row, column) for row in session.execute(select(*Lead.__table__.columns))}
     return [everything[row.id] for row in page.rows]
 
@@ -128,7 +128,7 @@ def test_leads_without_a_firm_or_an_owner_come_last(session, cast):
     owned = make_lead(session, cast.alice, owner=cast.bob, lead_company_id=make_firm(session, cast.alice))
 
     for order in ("company", "owner"):
-        rows = leads.page(session, cast.alice, EVERYTHING, order=order).rows
+        rows = lists.page(session, cast.alice, EVERYTHING, order=order).rows
         assert [row.id for row in rows] == [owned, alone]
 
 
@@ -144,10 +144,10 @@ def test_it_refuses_a_cursor_of_another_order(session, cast, order):
     for _ in range(2):
         make_lead(session, cast.alice)
     other = next(each for each in ORDERS if each != order)
-    cursor = leads.page(session, cast.alice, EVERYTHING, order=other, limit=1).next_cursor
+    cursor = lists.page(session, cast.alice, EVERYTHING, order=other, limit=1).next_cursor
 
     with pytest.raises(Invalid, match="does not belong to this list") as refusal:
-        leads.page(session, cast.alice, EVERYTHING, order=order, cursor=cursor)
+        lists.page(session, cast.alice, EVERYTHING, order=order, cursor=cursor)
 
     assert list(refusal.value.fields) == ["cursor"]
 
@@ -166,7 +166,7 @@ def test_it_refuses_a_forged_cursor(session, cast, order, content):
     forged = packed(*(order if part == "{order}" else part for part in content))
 
     with pytest.raises(Invalid, match="does not belong to this list"):
-        leads.page(session, cast.alice, EVERYTHING, order=order, cursor=forged)
+        lists.page(session, cast.alice, EVERYTHING, order=order, cursor=forged)
 
 
 @pytest.mark.parametrize(("order", "value"), [
@@ -174,32 +174,32 @@ def test_it_refuses_a_forged_cursor(session, cast, order, content):
     ("recent", "2026-13-01T00:00:00+00:00"), ("name", 5), ("owner", 5), ("company", False)])
 def test_it_refuses_a_cursor_whose_value_is_of_another_type(session, cast, order, value):
     with pytest.raises(Invalid, match="does not belong to this list"):
-        leads.page(session, cast.alice, EVERYTHING, order=order, cursor=packed(order, value, A_LEAD))
+        lists.page(session, cast.alice, EVERYTHING, order=order, cursor=packed(order, value, A_LEAD))
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "====", "é", "null", "\0", "[" * 60_000,
                                     base64.urlsafe_b64encode(b"[" * 60_000).decode(), "bnVsbA", "//", "WzFd"])
 def test_it_refuses_garbage_for_a_cursor(session, cast, cursor):
     with pytest.raises(Invalid, match="does not belong to this list"):
-        leads.page(session, cast.alice, EVERYTHING, cursor=cursor)
+        lists.page(session, cast.alice, EVERYTHING, cursor=cursor)
 
 
 @given(cursor=st.text(string.printable))
 @settings(max_examples=100)
 def test_whatever_comes_as_a_cursor_gets_a_sentence(session, cast, cursor):
     with pytest.raises(Invalid):
-        leads.page(session, cast.alice, EVERYTHING, cursor=cursor)
+        lists.page(session, cast.alice, EVERYTHING, cursor=cursor)
 
 
 def test_it_refuses_an_order_that_does_not_exist(session, cast):
     with pytest.raises(Invalid, match="There is no order “height”; choose one of waiting, recent"):
-        leads.page(session, cast.alice, EVERYTHING, order="height")
+        lists.page(session, cast.alice, EVERYTHING, order="height")
 
 
 @pytest.mark.parametrize(("limit", "offset"), [(0, 0), (-1, 0), (501, 0), (50, -1)])
 def test_it_refuses_a_page_out_of_bounds(session, cast, limit, offset):
     with pytest.raises(Invalid, match="A page holds 1 to 500 leads"):
-        leads.page(session, cast.alice, EVERYTHING, limit=limit, offset=offset)
+        lists.page(session, cast.alice, EVERYTHING, limit=limit, offset=offset)
 
 
 # ---------------------------------------------------------------- the count
@@ -207,17 +207,17 @@ def test_it_refuses_a_page_out_of_bounds(session, cast, limit, offset):
 
 @pytest.mark.parametrize(("made", "counted"), [(0, 0), (1, 1), (3, 3), (4, 4), (9, 4)])
 def test_the_count_stops_one_past_its_limit(session, cast, monkeypatch, made, counted):
-    monkeypatch.setattr(leads, "COUNT_LIMIT", 3)
+    monkeypatch.setattr(lists, "COUNT_LIMIT", 3)
     for _ in range(made):
         make_lead(session, cast.alice)
 
-    assert leads.page(session, cast.alice, EVERYTHING, limit=2).count == counted
+    assert lists.page(session, cast.alice, EVERYTHING, limit=2).count == counted
 
 
 @pytest.mark.parametrize("bound", [1, 5, 1000])
 @pytest.mark.parametrize("order", ["newest", "company", "owner", "score"])
 def test_what_a_search_finds_comes_in_order_whether_it_is_much_or_little(session, cast, monkeypatch, bound, order):
-    monkeypatch.setattr(leads, "SEARCH_COUNT_LIMIT", bound)
+    monkeypatch.setattr(lists, "SEARCH_COUNT_LIMIT", bound)
     firms = [make_firm(session, cast.alice, "Acme"), None]
     for number in range(7):
         make_lead(session, cast.alice, first_name="Zyxw", score=number * 5 % 7, lead_company_id=firms[number % 2],
@@ -228,7 +228,7 @@ def test_what_a_search_finds_comes_in_order_whether_it_is_much_or_little(session
         Lead.company_id == cast.alice.company_id, Lead.first_name == "Zyxw")))
 
     wanted = LeadFilter(search="ZYX")
-    pages = [leads.page(session, cast.alice, wanted, order=order, limit=3, offset=offset) for offset in (0, 3, 6)]
+    pages = [lists.page(session, cast.alice, wanted, order=order, limit=3, offset=offset) for offset in (0, 3, 6)]
 
     assert [row.id for page in pages for row in page.rows] == at_a_stretch
     assert {page.count for page in pages} == {min(7, bound + 1)}
@@ -239,7 +239,7 @@ def test_what_a_search_finds_comes_in_order_whether_it_is_much_or_little(session
 def test_a_page_behind_the_end_is_empty_and_still_counts_the_list(session, cast):
     make_lead(session, cast.alice)
 
-    page = leads.page(session, cast.alice, EVERYTHING, offset=50)
+    page = lists.page(session, cast.alice, EVERYTHING, offset=50)
 
     assert (page.rows, page.next_cursor, page.count) == ([], None, 1)
 
@@ -248,8 +248,8 @@ def test_a_full_last_page_has_no_next_one(session, cast):
     for _ in range(4):
         make_lead(session, cast.alice)
 
-    first = leads.page(session, cast.alice, EVERYTHING, limit=2)
-    second = leads.page(session, cast.alice, EVERYTHING, limit=2, cursor=first.next_cursor)
+    first = lists.page(session, cast.alice, EVERYTHING, limit=2)
+    second = lists.page(session, cast.alice, EVERYTHING, limit=2, cursor=first.next_cursor)
 
     assert first.next_cursor and second.next_cursor is None
     assert first.count == second.count == 4
@@ -258,7 +258,7 @@ def test_a_full_last_page_has_no_next_one(session, cast):
 def test_it_need_not_count(session, cast):
     make_lead(session, cast.alice)
 
-    assert leads.page(session, cast.alice, EVERYTHING, count=False).count == 0
+    assert lists.page(session, cast.alice, EVERYTHING, count=False).count == 0
 
 
 # ---------------------------------------------------------------- filters
@@ -274,14 +274,14 @@ def test_it_filters_by_status(session, cast, wanted, found):
     for status in Status:
         make_lead(session, cast.alice, status=status)
 
-    rows = leads.page(session, cast.alice, wanted, order="status").rows
+    rows = lists.page(session, cast.alice, wanted, order="status").rows
 
     assert sorted(row.status for row in rows) == sorted(found)
 
 
 def test_it_refuses_a_status_that_does_not_exist(session, cast):
     with pytest.raises(Invalid, match="“asleep” is not a status") as refusal:
-        leads.page(session, cast.alice, LeadFilter(statuses=("new", "asleep")))
+        lists.page(session, cast.alice, LeadFilter(statuses=("new", "asleep")))
 
     assert list(refusal.value.fields) == ["status"]
 
@@ -291,7 +291,7 @@ def test_never_contacted_leads_are_found_by_their_own_filter_only(session, cast,
     long_ago = make_lead(session, cast.alice, last_contacted_at=now - timedelta(days=90))
 
     def found(**wanted):
-        return [row.id for row in leads.page(session, cast.alice, LeadFilter(**wanted)).rows]
+        return [row.id for row in lists.page(session, cast.alice, LeadFilter(**wanted)).rows]
 
     assert found(last_contacted_before=now) == [long_ago]
     assert found(never_contacted=True) == [never]
@@ -301,7 +301,7 @@ def test_contacted_before_leaves_out_the_moment_itself(session, cast, now):
     make_lead(session, cast.alice, last_contacted_at=now)
     before = make_lead(session, cast.alice, last_contacted_at=now - timedelta(microseconds=1))
 
-    rows = leads.page(session, cast.alice, LeadFilter(last_contacted_before=now)).rows
+    rows = lists.page(session, cast.alice, LeadFilter(last_contacted_before=now)).rows
 
     assert [row.id for row in rows] == [before]
 
@@ -310,7 +310,7 @@ def test_three_contacts_or_more_includes_three(session, cast):
     for contacts in (0, 2, 3, 4):
         make_lead(session, cast.alice, contact_count=contacts)
 
-    rows = leads.page(session, cast.alice, LeadFilter(contact_count_min=3)).rows
+    rows = lists.page(session, cast.alice, LeadFilter(contact_count_min=3)).rows
 
     assert sorted(row.contact_count for row in rows) == [3, 4]
 
@@ -319,7 +319,7 @@ def test_it_filters_by_the_last_method(session, cast):
     for method in (None, "email", "linkedin", "call"):
         make_lead(session, cast.alice, last_contact_method=method)
 
-    rows = leads.page(session, cast.alice, LeadFilter(last_contact_methods=("call", "linkedin"))).rows
+    rows = lists.page(session, cast.alice, LeadFilter(last_contact_methods=("call", "linkedin"))).rows
 
     assert sorted(row.last_contact_method for row in rows) == ["call", "linkedin"]
 
@@ -328,7 +328,7 @@ def test_unassigned_leads_have_no_owner(session, cast):
     nobodys = make_lead(session, cast.alice)
     make_lead(session, cast.alice, owner=cast.bob)
 
-    rows = leads.page(session, cast.alice, LeadFilter(unassigned=True)).rows
+    rows = lists.page(session, cast.alice, LeadFilter(unassigned=True)).rows
 
     assert [row.id for row in rows] == [nobodys]
 
@@ -337,7 +337,7 @@ def test_unassigned_leads_have_no_owner(session, cast):
 
 
 def search(session, actor, words):
-    rows = leads.page(session, actor, LeadFilter(search=words)).rows
+    rows = lists.page(session, actor, LeadFilter(search=words)).rows
     return {row.last_name for row in rows}
 
 
@@ -382,7 +382,7 @@ def test_search_finds_any_part_of_a_name_an_address_or_a_firm(session, cast, peo
 
 @pytest.mark.parametrize("words", ["", "   ", "\n\t"])
 def test_an_empty_search_finds_everybody(session, cast, people, words):
-    assert leads.page(session, cast.alice, LeadFilter(search=words)).count == 10
+    assert lists.page(session, cast.alice, LeadFilter(search=words)).count == 10
 
 
 def test_search_does_not_look_into_another_companys_firms(session, cast, people):
@@ -392,7 +392,7 @@ def test_search_does_not_look_into_another_companys_firms(session, cast, people)
 @given(words=st.text(max_size=300))
 @settings(max_examples=60)
 def test_whatever_is_searched_for_gets_an_answer(session, cast, words):
-    leads.page(session, cast.alice, LeadFilter(search=words))
+    lists.page(session, cast.alice, LeadFilter(search=words))
 
 
 @pytest.mark.parametrize("length", [99, 100, 101, 199, 200])
@@ -401,7 +401,7 @@ def test_a_very_long_word_still_finds_what_it_is_part_of(session, cast, length, 
     lead_id = make_lead(session, cast.alice, last_name=character * length)
     make_lead(session, cast.alice, last_name="Somebody else")
 
-    rows = leads.page(session, cast.alice, LeadFilter(search=character * length)).rows
+    rows = lists.page(session, cast.alice, LeadFilter(search=character * length)).rows
 
     assert [row.id for row in rows if row.last_name != "Somebody else" or character != "a"] == [lead_id]
 
@@ -410,12 +410,12 @@ def test_a_very_long_word_still_finds_what_it_is_part_of(session, cast, length, 
 
 
 def matches(session, actor, view, now):
-    return {row.id for row in leads.page(session, actor, VIEWS[view].filter(actor, now)).rows}
+    return {row.id for row in lists.page(session, actor, VIEWS[view].filter(actor, now)).rows}
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_can_be_opened_in_its_own_order(session, cast, now, view):
-    page = leads.page(session, cast.alice, VIEWS[view].filter(cast.alice, now), order=VIEWS[view].order)
+    page = lists.page(session, cast.alice, VIEWS[view].filter(cast.alice, now), order=VIEWS[view].order)
 
     assert page.rows == []
     assert "{" not in VIEWS[view].rule_for(cast.alice)
@@ -460,19 +460,19 @@ def test_rows_come_in_the_order_of_their_ids(session, cast):
     lead_ids = [make_lead(session, cast.alice) for _ in range(5)]
     wanted = [lead_ids[3], lead_ids[0], lead_ids[4]]
 
-    assert [row.id for row in leads.rows(session, cast.alice, wanted)] == wanted
+    assert [row.id for row in lists.rows(session, cast.alice, wanted)] == wanted
 
 
 def test_rows_leave_out_what_the_actor_may_not_see(session, cast):
     mine, theirs = make_lead(session, cast.alice), make_lead(session, cast.olga)
 
-    assert [row.id for row in leads.rows(session, cast.alice, [theirs, uuid.uuid4(), mine])] == [mine]
-    assert leads.rows(session, cast.alice, []) == []
+    assert [row.id for row in lists.rows(session, cast.alice, [theirs, uuid.uuid4(), mine])] == [mine]
+    assert lists.rows(session, cast.alice, []) == []
 
 
 def test_rows_name_the_firm(session, cast):
     firm = make_firm(session, cast.alice, "Globex")
     lead_id = make_lead(session, cast.alice, lead_company_id=firm)
 
-    assert leads.rows(session, cast.alice, [lead_id])[0].company == "Globex"
+    assert lists.rows(session, cast.alice, [lead_id])[0].company == "Globex"
     assert session.scalar(select(LeadCompany.name).where(LeadCompany.id == firm)) == "Globex"

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, delete, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.plans import Statement, explain, recorded
-from lib import (attribution, contact_changes, contacts, funnel, history, leads, neighbours, pasted, replies, undo,
-                 users, workload)
+from lib import (attribution, contact_changes, contacts, funnel, history, leads, lists, neighbours, pasted, replies,
+                 undo, users, workload)
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
@@ -89,26 +89,26 @@ def _tidy(engine: Engine) -> None:
 
 def _view(key: str):
     view = VIEWS[key]
-    return lambda s, crowd: leads.page(s, crowd.rep, view.filter(crowd.rep, NOW), order=view.order)
+    return lambda s, crowd: lists.page(s, crowd.rep, view.filter(crowd.rep, NOW), order=view.order)
 
 
 def _second_page(session: Session, crowd: Crowd, order: str) -> None:
     # The cursor of a page that is not recorded: it is the second page that this is about.
     wanted = LeadFilter()
-    cursor = session.info.setdefault(order, None) or leads.page(session, crowd.rep, wanted, order=order).next_cursor
+    cursor = session.info.setdefault(order, None) or lists.page(session, crowd.rep, wanted, order=order).next_cursor
     session.info[order] = cursor
-    leads.page(session, crowd.rep, wanted, order=order, cursor=cursor)
+    lists.page(session, crowd.rep, wanted, order=order, cursor=cursor)
 
 
 READS = {
-    "numbers": lambda s, crowd: leads.numbers(s, crowd.rep, now=NOW),
+    "numbers": lambda s, crowd: lists.numbers(s, crowd.rep, now=NOW),
     **{f"page {key}": _view(key) for key in VIEWS},
     "page by cursor, waiting": lambda s, crowd: _second_page(s, crowd, "waiting"),
     "page by cursor, recent": lambda s, crowd: _second_page(s, crowd, "recent"),
-    "page by offset": lambda s, crowd: leads.page(s, crowd.rep, LeadFilter(), order="recent", offset=5000),
-    "search": lambda s, crowd: leads.page(s, crowd.rep, LeadFilter(search="lovelace399")),
-    "search for nobody": lambda s, crowd: leads.page(s, crowd.rep, LeadFilter(search="zzqxq")),
-    "rows": lambda s, crowd: leads.rows(s, crowd.rep, crowd.mine[:50]),
+    "page by offset": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(), order="recent", offset=5000),
+    "search": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(search="lovelace399")),
+    "search for nobody": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(search="zzqxq")),
+    "rows": lambda s, crowd: lists.rows(s, crowd.rep, crowd.mine[:50]),
     "find": lambda s, crowd: leads.find(s, crowd.rep, crowd.mine[0]),
     "timeline": lambda s, crowd: history.timeline(s, crowd.rep, crowd.told),
     "shares": lambda s, crowd: attribution.shares(s, crowd.rep, LAST_QUARTER),

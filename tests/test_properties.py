@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import contact_changes, contacts, leads, undo
+from lib import contact_changes, contacts, leads, lists, undo
 from lib.errors import LeadDeskError
 from lib.fields import to_json
 from lib.filters import LeadFilter
@@ -189,7 +189,7 @@ def the_history_leads_to_the_row(session, lead_id, at_first):
 
 def each_lead_is_in_exactly_one_bucket(session, cast, now, lead_ids):
     def ids(wanted):
-        return {each.id for each in leads.page(session, cast.alice, wanted, limit=500, count=False).rows}
+        return {each.id for each in lists.page(session, cast.alice, wanted, limit=500, count=False).rows}
 
     by_status = {status: ids(LeadFilter(statuses=(status,))) for status in Status}
     unassigned, due = ids(LeadFilter(unassigned=True, statuses=OPEN)), ids(VIEWS["due"].filter(cast.alice, now))

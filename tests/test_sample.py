@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Row, delete, event, func, select, update
 from sqlalchemy.orm import Session
 
-from lib import contacts, history, leads, sample, undo, users
+from lib import contacts, history, leads, lists, sample, undo, users
 from lib.auth import Actor
 from lib.fields import clean, from_json, to_json
 from lib.models import Company, ContactAttempt, Lead, LeadCompany, LeadEvent, Role, Status, User
@@ -218,7 +218,7 @@ def test_nothing_happens_by_somebody_who_has_left_or_is_away(loaded, now):
 
 def test_the_first_identity_is_a_rep_with_a_rich_queue(loaded, now):
     me = first_visitor(loaded)
-    numbers = leads.numbers(loaded, me, now=now)
+    numbers = lists.numbers(loaded, me, now=now)
 
     assert (me.role, me.company) == (Role.REP, "Northwind Outbound")
     assert (numbers.mine, numbers.ready, numbers.conversing, numbers.due, numbers.my_due) == (122, 25, 15, 64, 15)
@@ -333,7 +333,7 @@ def test_there_is_a_very_long_firm_name(loaded):
 
 def test_its_contacts_can_be_logged_on(loaded, now):
     me = first_visitor(loaded)
-    lead = leads.page(loaded, me, leads.LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
+    lead = lists.page(loaded, me, leads.LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
 
     contacts.log_contact(loaded, me, [lead.id], method="call", now=now).or_raise()
 
@@ -342,7 +342,7 @@ def test_its_contacts_can_be_logged_on(loaded, now):
 
 def test_its_latest_contact_can_be_undone(loaded, now):
     me = first_visitor(loaded)
-    lead = leads.page(loaded, me, leads.LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
+    lead = lists.page(loaded, me, leads.LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
     latest = next(each for each in history.timeline(loaded, me, lead.id) if each.action == "contacted")
 
     undo.undo(loaded, me, latest.batch_id, now=now)

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lib import (attribution, bulk, columns, contact_changes, contact_summary, contacts, exports, firms, funnel,
-                 history, imports, leads, neighbours, once, pasted, replies, spreadsheets, undo, users, workload,
-                 writes)
+                 history, imports, leads, lists, neighbours, once, pasted, replies, spreadsheets, undo, users,
+                 workload, writes)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -26,7 +26,7 @@ from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompan
 from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
+MODULES = (users, leads, lists, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
            attribution, replies, funnel, workload, imports, exports, firms, writes)
 
 
@@ -112,7 +112,7 @@ def recompute(session, actor, it, now):
 
 
 def page(session, actor, it, now):
-    return [leads.page(session, actor, wanted) for wanted in (
+    return [lists.page(session, actor, wanted) for wanted in (
         LeadFilter(), LeadFilter(assigned_to=it.user), LeadFilter(search=it.email), LeadFilter(search=it.firm),
         LeadFilter(awaits_answer=True))]
 
@@ -141,12 +141,12 @@ def made(session, actor, it, now):
 DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "users.find": lambda session, actor, it, now: users.find(session, actor, it.user),
     "users.check_can_own": lambda session, actor, it, now: users.check_can_own(session, actor, it.user),
-    "leads.numbers": lambda session, actor, it, now: leads.numbers(session, actor, now=now.replace(year=2030)),
-    "leads.page": page,
-    "leads.rows": lambda session, actor, it, now: leads.rows(session, actor, [it.lead]),
+    "lists.numbers": lambda session, actor, it, now: lists.numbers(session, actor, now=now.replace(year=2030)),
+    "lists.page": page,
+    "lists.rows": lambda session, actor, it, now: lists.rows(session, actor, [it.lead]),
     "leads.find": lambda session, actor, it, now: leads.find(session, actor, it.lead),
-    "leads.matching": lambda session, actor, it, now: leads.matching(session, actor, LeadFilter(search=it.email)),
-    "leads.vocabulary": lambda session, actor, it, now: leads.vocabulary(session, actor),
+    "lists.matching": lambda session, actor, it, now: lists.matching(session, actor, LeadFilter(search=it.email)),
+    "lists.vocabulary": lambda session, actor, it, now: lists.vocabulary(session, actor),
     "leads.duplicates": lambda session, actor, it, now: leads.duplicates(session, actor, email=it.email),
     "leads.create": create,
     "leads.create_once": lambda session, actor, it, now: leads.create_once(

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from lib import db, leads
+from lib import db, lists
 from lib.auth import Actor
 from lib.history import Outcome
-from lib.leads import BULK_LIMIT, Progress
+from lib.leads import Progress
+from lib.lists import BULK_LIMIT
 from lib.ui import contact_form, identity, jobs, words
 from lib.ui.desk import Desk, Words
 from lib.ui.listing import Wanted
@@ -52,7 +53,7 @@ def draw_if_asked(desk: Desk) -> None:
     if asked.ids is None:
         # What is confirmed is what is done, also when more leads come to match in between.
         with db.transaction() as session:
-            asked.ids = leads.matching(session, actor, asked.wanted.filter_at(actor, datetime.now(UTC)))
+            asked.ids = lists.matching(session, actor, asked.wanted.filter_at(actor, datetime.now(UTC)))
     if asked.what is None and 0 < len(asked.ids) <= BULK_LIMIT:
         _leave(desk)
         contact_form.request(desk, asked.ids)

@@ -14,7 +14,7 @@ import streamlit as st
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from lib import contacts, db, leads, neighbours, once
+from lib import contacts, db, leads, lists, neighbours, once
 from lib.auth import Actor
 from lib.models import Direction, Method
 from lib.ui import came_from, contact_fields, identity, words
@@ -70,7 +70,7 @@ def draw_if_asked(desk: Desk) -> None:
         wanted = ids_of(st.query_params["log"])
         with db.transaction() as session:
             used = once.was_used(session, actor, form)
-            rows = leads.rows(session, actor, wanted)
+            rows = lists.rows(session, actor, wanted)
             touches = neighbours.recent_touches(session, actor, wanted, now=datetime.now(UTC))
         if used or not rows:
             # Saved before the server went away, or an old bookmark: there is nothing left to fill in.
@@ -140,7 +140,7 @@ def _leave() -> None:
 
 def ids_of(text: str) -> list[uuid.UUID]:
     found = []
-    for part in text.split(",")[:leads.PAGE_LIMIT]:
+    for part in text.split(",")[:lists.PAGE_LIMIT]:
         try:
             found.append(uuid.UUID(part))
         except ValueError:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, exports, leads, users
+from lib import db, exports, lists, users
 from lib.auth import Actor
 from lib.errors import LeadDeskError
 from lib.exports import EXPORT_LIMIT, Kind
@@ -21,7 +21,7 @@ LABEL = {Kind.CSV: "CSV", Kind.EXCEL: "Excel"}
 def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, shown_ids: Sequence[uuid.UUID],
          count: int) -> None:
     """The menu. ``shown_ids`` are the leads of the page, ``count`` those of the whole list (bounded by COUNT_LIMIT)."""
-    total = f"{count:,}" if count <= leads.COUNT_LIMIT else f"{leads.COUNT_LIMIT:,}+"
+    total = f"{count:,}" if count <= lists.COUNT_LIMIT else f"{lists.COUNT_LIMIT:,}+"
     with st.popover("Export", icon=":material/download:", disabled=not shown_ids, key="export"):
         for name, label, only in (("shown", f"What is shown: {words.counted(len(shown_ids), 'lead')}",
                                    tuple(shown_ids)),
@@ -33,7 +33,7 @@ def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, shown_ids: Se
                         LABEL[kind], _made(desk, actor.user_id, kind, wanted, order, only), key=f"export:{name}:{kind}",
                         file_name=f"leads {datetime.now(UTC).astimezone(words.zone()):%Y-%m-%d}.{kind}",
                         mime=MIME[kind], icon=":material/download:", help=f"{label}, as {LABEL[kind]}")
-        if count > leads.COUNT_LIMIT:
+        if count > lists.COUNT_LIMIT:
             st.caption(f"At most {EXPORT_LIMIT:,} leads, in the order of the list.")
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
-from lib import leads
+from lib import lists
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.ui.desk import Desk
@@ -46,7 +46,7 @@ def read(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: dateti
     current: Listing | None = desk.lists.get(key)
     params = (actor.user_id, wanted)
     if current is not None and current.params == params:
-        rows = leads.rows(session, actor, current.ids)
+        rows = lists.rows(session, actor, current.ids)
         page = _page(session, desk, actor, wanted, now, key)
         return Shown(current, rows, _moved(current.ids, [row.id for row in page.rows]))
     page = _page(session, desk, actor, wanted, now, key)
@@ -59,14 +59,14 @@ def refresh(desk: Desk, key: str = QUEUE) -> None:
     desk.lists.pop(key, None)
 
 
-def _page(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datetime, key: str) -> leads.Page:
+def _page(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datetime, key: str) -> lists.Page:
     # A page that was reached by turning pages goes on behind the one before; a bookmark has to count its way there.
     known = desk.lists.setdefault(f"{key} cursors", {})
     place = (actor.user_id, wanted.asked, wanted.order)
     asked = wanted.filter_at(actor, now)
     # The few that a search finds are put in order anyway, and walking on to the next of them would take long.
     cursor = None if asked.is_open_ended else known.get((place, wanted.page))
-    page = leads.page(session, actor, asked, order=wanted.order, limit=PAGE_SIZE,
+    page = lists.page(session, actor, asked, order=wanted.order, limit=PAGE_SIZE,
                       cursor=cursor, offset=0 if cursor else (wanted.page - 1) * PAGE_SIZE)
     if page.next_cursor:
         known[place, wanted.page + 1] = page.next_cursor

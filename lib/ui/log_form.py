@@ -13,7 +13,7 @@ from functools import partial
 import streamlit as st
 from sqlalchemy import Row
 
-from lib import db, leads, neighbours, once, pasted
+from lib import db, leads, lists, neighbours, once, pasted
 from lib.auth import RULES, Actor
 from lib.errors import Invalid
 from lib.filters import LeadFilter
@@ -106,8 +106,8 @@ def draw(desk: Desk, actor: Actor, team: Sequence[Member], now: datetime) -> Non
 def _read(actor: Actor, text: str, search: str, now: datetime) -> Chosen:
     with db.transaction() as session:
         found = pasted.resolve(session, actor, text)
-        picked = leads.rows(session, actor, _picked())
-        matches = leads.page(session, actor, LeadFilter(search=search), order="recent", limit=MATCHES,
+        picked = lists.rows(session, actor, _picked())
+        matches = lists.page(session, actor, LeadFilter(search=search), order="recent", limit=MATCHES,
                              count=False).rows if search.strip() else []
         touches = neighbours.recent_touches(session, actor, [*found.ids, *(lead.id for lead in picked)], now=now)
     return Chosen(picked, found, matches, touches)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from lib import db, leads
+from lib import db, lists
 from lib.auth import Actor
 from lib.ui.desk import Desk
 
@@ -14,6 +14,6 @@ def of(desk: Desk, actor: Actor, now: datetime) -> dict[str, list[str]]:
     whose, read_at, known = desk.lists.get("vocabulary", (None, now, None))
     if known is None or whose != actor.company_id or now - read_at > FRESH:
         with db.transaction() as session:
-            known = leads.vocabulary(session, actor)
+            known = lists.vocabulary(session, actor)
         desk.lists["vocabulary"] = (actor.company_id, now, known)
     return known
