@@ -54,6 +54,11 @@ def follow(session: Session, locked: Mapping[uuid.UUID, Row], changes: Iterable[
                 change.before[column], change.after[column] = getattr(lead, column), value
 
 
+def of_new(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What is kept of the conversion of a lead that arrives with these values: when, if it arrives converted."""
+    return {"converted_at": now} if values.get("status") == Status.CONVERTED else {}
+
+
 def restored(lead: Row, values: Mapping[str, Any]) -> dict[str, Any]:
     """These former values of a lead's columns, without a conversion for a lead that is not converted then.
 

@@ -150,6 +150,7 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
         check_assign(actor, None, None, owner)
         cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
     _refuse_known(session, actor, cleaned)
+    cleaned |= conversion.of_new(cleaned, now)
     try:
         with session.begin_nested():
             if firm:

@@ -35,8 +35,7 @@ def queue() -> None:
             grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
             actions.paging(shown, toolbar.PAGE)
             with st.container(horizontal=True, horizontal_alignment="right"):
-                export.draw(desk, actor, wanted.filter_at(actor, now), wanted.order, shown.listing.ids,
-                            shown.listing.count)
+                export.draw(desk, actor, wanted.filter_at(actor, now), wanted.order, shown.listing)
         contact_form.go_where_asked(desk)
         jobs.show_new(desk)
 

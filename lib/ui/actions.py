@@ -66,13 +66,13 @@ def paging(shown: Shown, key: str) -> None:
 
 def _selection(shown: Shown, chosen: Sequence[uuid.UUID]) -> None:
     listing = shown.listing
-    selected = _count_of(listing) if listing.takes_all else f"{len(chosen)}"
+    selected = listing.total if listing.takes_all else f"{len(chosen)}"
     st.button(f"{selected} selected" if chosen else "Select page", key="select", type="tertiary",
               icon=":material/check_box:" if chosen else ":material/check_box_outline_blank:",
               help="Select nothing" if chosen else "Select all leads on this page",
               on_click=listing.draw_anew, args=([] if chosen else list(listing.ids),))
     if not listing.takes_all and listing.count > len(chosen) == len(listing.ids):
-        st.button(f"Select all {_count_of(listing)}", key="select_all", type="tertiary", icon=":material/done_all:",
+        st.button(f"Select all {listing.total}", key="select_all", type="tertiary", icon=":material/done_all:",
                   help="Also the leads on the other pages", on_click=_take_all, args=(listing,))
 
 
@@ -97,11 +97,7 @@ def _position(shown: Shown) -> str:
     first = (listing.params[1].page - 1) * PAGE_SIZE + 1
     at = datetime.now(UTC).astimezone(words.zone())
     demo = " · demo with invented data" if settings().is_demo else ""
-    return f"{first:,}–{first + len(shown.rows) - 1:,} of {_count_of(listing)} · as of {at:%H:%M}{demo}"
-
-
-def _count_of(listing) -> str:
-    return f"{listing.count:,}" if listing.count <= listing.count_limit else f"{listing.count_limit:,}+"
+    return f"{first:,}–{first + len(shown.rows) - 1:,} of {listing.total} · as of {at:%H:%M}{demo}"
 
 
 def _do(desk: Desk, user_id: uuid.UUID, shown: Shown, chosen: Sequence[uuid.UUID], what: Bulk) -> None:

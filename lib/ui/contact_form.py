@@ -17,18 +17,28 @@ from sqlalchemy.orm import Session
 from lib import contacts, db, leads, lists, neighbours, once
 from lib.auth import Actor
 from lib.models import Direction, Method
-from lib.ui import came_from, contact_fields, identity, words
+from lib.ui import came_from, contact_fields, identity, jobs, words
 from lib.ui import desk as desks
 from lib.ui.desk import Desk
 
 
+# So many leads fit into the URL; of more, these are looked at for the names and statuses that are shown.
+MANY = 100
+
+
 @dataclass(frozen=True)
 class Opened:
-    """What the dialog was opened for: names and statuses by lead, and what colleagues did at their firms."""
+    """What the dialog was opened for: the leads, some names and statuses, and what colleagues did at their firms."""
 
+    ids: Sequence[uuid.UUID]
     names: dict[uuid.UUID, str]
     statuses: Sequence[str]
     touches: Sequence[Row]
+
+    @property
+    def who(self) -> str:
+        shown = list(self.names.values())
+        return words.listed(shown + [""] * (len(self.ids) - len(shown)))
 
 
 def request(desk: Desk, lead_ids: Sequence[uuid.UUID], method: str | None = None) -> None:
@@ -52,8 +62,11 @@ def go_where_asked(desk: Desk) -> None:
         st.rerun()
     if action == "open":
         st.switch_page("../pages/lead.py", query_params=came_from.address(desk, lead_ids[0]))
-    st.query_params["log"] = ",".join(str(lead_id) for lead_id in lead_ids)
-    st.query_params["form"] = once.new_key()
+    st.query_params["form"] = form = once.new_key()
+    if len(lead_ids) > MANY:
+        # Too many for an address: this dialog does not survive a restart of the server.
+        desk.lists[form] = _opened(lead_ids)
+    st.query_params["log"] = ",".join(str(lead_id) for lead_id in lead_ids[:MANY])
     if method and method[0]:
         st.query_params["method"] = str(method[0])
     st.rerun()
@@ -67,17 +80,13 @@ def draw_if_asked(desk: Desk) -> None:
     opened = desk.lists.get(form)
     if opened is None:
         actor, _ = identity.current()
-        wanted = ids_of(st.query_params["log"])
         with db.transaction() as session:
             used = once.was_used(session, actor, form)
-            rows = lists.rows(session, actor, wanted)
-            touches = neighbours.recent_touches(session, actor, wanted, now=datetime.now(UTC))
-        if used or not rows:
+        opened = desk.lists[form] = _opened(ids_of(st.query_params["log"]))
+        if used or not opened.ids:
             # Saved before the server went away, or an old bookmark: there is nothing left to fill in.
             _leave()
             st.rerun()
-        opened = Opened({row.id: leads.name_of(row) for row in rows}, [row.status for row in rows], touches)
-        desk.lists[form] = opened
     _dialog(desk, identity.current_user_id(), form, opened)
 
 
@@ -87,7 +96,7 @@ def _dialog(desk: Desk, user_id: uuid.UUID, form: str, opened: Opened) -> None:
     if form in desk.saved_forms:
         _leave()
         st.rerun()
-    st.caption("With " + words.plain(words.listed(list(opened.names.values()))))
+    st.caption("With " + words.plain(opened.who))
     problem = desk.problems.get(form)
     if problem is not None:
         st.error(words.plain(str(problem)), icon=":material/error:")
@@ -103,33 +112,54 @@ def _dialog(desk: Desk, user_id: uuid.UUID, form: str, opened: Opened) -> None:
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.form_submit_button("Cancel", type="tertiary", key=f"cancel:{form}", on_click=_leave)
             saved = st.form_submit_button("Save contact", type="primary", key=f"save:{form}", on_click=_on_save,
-                                          args=(desk, user_id, form, opened.names))
+                                          args=(desk, user_id, form, opened))
     if saved and form not in desk.saved_forms and form not in desk.problems:
         # After a restart no callback runs for the first click, so the click is seen here only.
-        _on_save(desk, user_id, form, opened.names)
+        _on_save(desk, user_id, form, opened)
     if saved or "log" not in st.query_params:
         st.rerun()
 
 
-def _on_save(desk: Desk, user_id: uuid.UUID, form: str, names: dict[uuid.UUID, str]) -> None:
-    save(desk, user_id, form, lambda session, actor: list(names), contact_fields.typed(form), names=names)
+def _opened(wanted: Sequence[uuid.UUID]) -> Opened:
+    actor, _ = identity.current()
+    looked_at = wanted[:MANY]
+    with db.transaction() as session:
+        rows = lists.rows(session, actor, looked_at)
+        touches = neighbours.recent_touches(session, actor, looked_at, now=datetime.now(UTC))
+    ids = [row.id for row in rows] if len(wanted) <= MANY else wanted
+    return Opened(ids, {row.id: leads.name_of(row) for row in rows}, [row.status for row in rows], touches)
+
+
+def _on_save(desk: Desk, user_id: uuid.UUID, form: str, opened: Opened) -> None:
+    save(desk, user_id, form, lambda session, actor: list(opened.ids), contact_fields.typed(form), names=opened.names,
+         many=len(opened.ids))
 
 
 def save(desk: Desk, user_id: uuid.UUID, form: str, chosen: Callable[[Session, Actor], Sequence[uuid.UUID]],
-         typed: Mapping[str, Any], *, names: Mapping[uuid.UUID, str], made_by: uuid.UUID | None = None) -> None:
-    """Log what was ``typed`` (of ``contact_fields``) with the leads that are ``chosen``, once for this form."""
+         typed: Mapping[str, Any], *, names: Mapping[uuid.UUID, str], made_by: uuid.UUID | None = None,
+         many: int = 1) -> None:
+    """Log what was ``typed`` (of ``contact_fields``) with the leads that are ``chosen``, once for this form.
+
+    ``many`` is about how many they are; more than MANY are worked through in the background.
+    """
     typed = dict(typed)
     status = typed.pop("status_choice")
 
-    def work(session, actor):
+    def work(session, actor, progress=lambda done: None):
         return contacts.log_contact(session, actor, chosen(session, actor), status=status, made_by=made_by, key=form,
-                                    **typed)
+                                    progress=progress, **typed)
 
     def said(outcome) -> str:
-        who = words.listed([names[lead_id] for lead_id in outcome.done if lead_id in names])
+        who = words.listed([names[lead_id] for lead_id in outcome.done if lead_id in names]) if many <= MANY else \
+            words.counted(len(outcome.done), "lead")
         return f"{words.METHOD.get(typed['method'], 'Contact')} logged with {who}."
 
-    desks.run(desk, user_id, work, said, form=form, again_when_unknown=True)
+    if many > MANY:
+        jobs.start(desk, user_id, f"Logging a contact with {words.counted(many, 'lead')}", many, work, said, form=form)
+        if jobs.leave_form(desk, form):
+            desk.saved_forms.add(form)
+    else:
+        desks.run(desk, user_id, work, said, form=form, again_when_unknown=True)
 
 
 def _leave() -> None:

@@ -1,31 +1,31 @@
 """Export: what is shown, or all that match, as CSV or Excel, made only when it is asked for."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, exports, lists, users
+from lib import db, exports, users
 from lib.auth import Actor
 from lib.errors import LeadDeskError
 from lib.exports import EXPORT_LIMIT, Kind
 from lib.filters import LeadFilter
 from lib.ui import words
 from lib.ui.desk import Desk, Notice
+from lib.ui.grid import Listing
 
 MIME = {Kind.CSV: "text/csv", Kind.EXCEL: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 LABEL = {Kind.CSV: "CSV", Kind.EXCEL: "Excel"}
 
 
-def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, shown_ids: Sequence[uuid.UUID],
-         count: int) -> None:
-    """The menu. ``shown_ids`` are the leads of the page, ``count`` those of the whole list (bounded by COUNT_LIMIT)."""
-    total = f"{count:,}" if count <= lists.COUNT_LIMIT else f"{lists.COUNT_LIMIT:,}+"
-    with st.popover("Export", icon=":material/download:", disabled=not shown_ids, key="export"):
-        for name, label, only in (("shown", f"What is shown: {words.counted(len(shown_ids), 'lead')}",
-                                   tuple(shown_ids)),
-                                  ("all", f"All that match: {total} {'lead' if count == 1 else 'leads'}", None)):
+def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, listing: Listing) -> None:
+    """The menu, for the page that is ``listing`` and for the whole list that ``wanted`` describes."""
+    with st.popover("Export", icon=":material/download:", disabled=not listing.ids, key="export"):
+        for name, label, only in (("shown", f"What is shown: {words.counted(len(listing.ids), 'lead')}",
+                                   tuple(listing.ids)),
+                                  ("all", f"All that match: {listing.total} {'lead' if listing.count == 1 else 'leads'}",
+                                   None)):
             st.caption(label)
             with st.container(horizontal=True):
                 for kind in Kind:
@@ -33,7 +33,7 @@ def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, shown_ids: Se
                         LABEL[kind], _made(desk, actor.user_id, kind, wanted, order, only), key=f"export:{name}:{kind}",
                         file_name=f"leads {datetime.now(UTC).astimezone(words.zone()):%Y-%m-%d}.{kind}",
                         mime=MIME[kind], icon=":material/download:", help=f"{label}, as {LABEL[kind]}")
-        if count > lists.COUNT_LIMIT:
+        if listing.count > listing.count_limit:
             st.caption(f"At most {EXPORT_LIMIT:,} leads, in the order of the list.")
 
 

@@ -52,6 +52,11 @@ class Listing:
         digest = hashlib.sha256(repr((self.params, self.ids)).encode()).hexdigest()[:16]
         return f"grid-{digest}-{self.version}"
 
+    @property
+    def total(self) -> str:
+        """How many leads the whole list has: “1,240”, or “10,000+” where nobody counted on."""
+        return f"{self.count:,}" if self.count <= self.count_limit else f"{self.count_limit:,}+"
+
     def pending(self) -> dict[uuid.UUID, dict[str, Any]]:
         """What the browser holds against the drawn frame, by lead. What names no drawn row or column is left out."""
         state = st.session_state.get(self.key) or {}

@@ -55,6 +55,8 @@ class Job:
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
     is_watched: bool = False
+    form: str | None = None
+    """Where a failure is told, if that is still open when it comes."""
 
     def progress(self, done: int) -> None:
         """Note that ``done`` are done so far. Raises Stopped when the user has had enough."""
@@ -79,8 +81,8 @@ def start(desk: Desk, user_id: uuid.UUID, title: str, total: int, work: Work, sa
             busy = Stopped(f"{desk.job.title} is still going on. Wait for it, or stop it.")
             desks.report(desk, busy, said, form=form)
             return
-        job = desk.job = Job(title, total, noun=noun)
-        job.thread = threading.Thread(target=_run, args=(desk, user_id, job, work, said, form), daemon=True,
+        job = desk.job = Job(title, total, noun=noun, form=form)
+        job.thread = threading.Thread(target=_run, args=(desk, user_id, job, work, said), daemon=True,
                                       name=f"job of {user_id}")
         job.thread.start()
     job.thread.join(PATIENCE)
@@ -122,7 +124,16 @@ def _watch(desk: Desk, job: Job) -> None:
                   help="Nothing will have been changed")
 
 
-def _run(desk: Desk, user_id: uuid.UUID, job: Job, work: Work, said: Words, form: str | None) -> None:
+def leave_form(desk: Desk, form: str) -> bool:
+    """Whether this form's job is still going on; from now on its end is told on the page, as the form is closed."""
+    with desk.lock:
+        if desk.job is None or not desk.job.is_running or desk.job.form != form:
+            return False
+        desk.job.form = None
+        return True
+
+
+def _run(desk: Desk, user_id: uuid.UUID, job: Job, work: Work, said: Words) -> None:
     try:
         outcome: Outcome | LeadDeskError = desks.attempt(
             user_id, lambda session, actor: work(session, actor, job.progress))
@@ -134,4 +145,5 @@ def _run(desk: Desk, user_id: uuid.UUID, job: Job, work: Work, said: Words, form
         log.error("Unexpected error %s in a job", number, exc_info=error)
         outcome = Unexpected("Something went wrong on our side, and nothing was changed. If it happens again tell "
                              f"your administrator the number {number}.")
-    desks.report(desk, outcome, said, form=form)
+    with desk.lock:
+        desks.report(desk, outcome, said, form=job.form)

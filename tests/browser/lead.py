@@ -24,7 +24,8 @@ class LeadPage(DeskPage):
         return self
 
     def field(self, label: str) -> Locator:
-        return self.page.get_by_label(label, exact=True)
+        # While a form is drawn anew, the one before may still be there behind it.
+        return self.page.get_by_label(label, exact=True).first
 
     def events(self) -> list[str]:
         """What the history shows, newest first."""

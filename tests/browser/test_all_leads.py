@@ -112,6 +112,36 @@ def test_a_question_that_is_answered_with_no_changes_nothing(desk, session, cast
     assert {row(session, each).status for each in many} == {"new"}
 
 
+def test_a_contact_is_logged_with_all_that_match(desk, session, cast, company):
+    many = [make_lead(session, cast.alice, first_name="Max", last_name=f"Many{number:03}", source="import",
+                      status="enriched") for number in range(120)]
+    page = desk(cast.tess, "leads", source="import").press("Select page").press("Select all 120")
+
+    page.press("Log contact")
+    expect(page.dialog()).to_contain_text("and 117 more")
+    page.log("Call", "Rang them all")
+
+    page.said("Call logged with 120 leads.")
+    assert {(row(session, each).status, row(session, each).contact_count) for each in many} == {("contacted", 1)}
+    page.press("Undo")
+    page.said("Undone for 120 leads.")
+    assert {(row(session, each).status, row(session, each).contact_count) for each in many} == {("enriched", 0)}
+
+
+def test_what_is_shown_can_be_exported(desk, cast, company):
+    page = desk(cast.alice, "leads", stage="Enriched").shows("Ada Able")
+    # Without it no download begins: the browser would ask where to put the file.
+    page.page.evaluate("delete window.showSaveFilePicker")
+    page.press("Export")
+
+    with page.page.expect_download() as download:
+        page.page.get_by_role("button", name=re.compile("CSV")).first.click()
+
+    lines = download.value.path().read_text("utf-8-sig").splitlines()
+    assert len(lines) == 2
+    assert "Ada" in lines[1] and "Analytical Engines" in lines[1]
+
+
 def test_tags_are_added_to_the_ticked_leads(desk, session, cast, company):
     page = desk(cast.tess, "leads").shows("Ada Able", "Ben Bold", "Cyd Calm")
     page.press("Select page").press("Tags")
