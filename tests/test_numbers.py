@@ -7,7 +7,7 @@ from sqlalchemy import insert, select, update
 
 from lib import lists
 from lib.filters import LeadFilter
-from lib.leads import Numbers
+from lib.lists import Numbers
 from lib.models import Company, Lead, Status
 from lib.users import sign_in
 from lib.views import VIEWS

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from lib import contacts, history, leads, lists, sample, undo, users
 from lib.auth import Actor
 from lib.fields import clean, from_json, to_json
+from lib.filters import LeadFilter
 from lib.models import Company, ContactAttempt, Lead, LeadCompany, LeadEvent, Role, Status, User
 from lib.sample_words import NOBODY, TEAMS
 from tests.factories import make_company
@@ -333,7 +334,7 @@ def test_there_is_a_very_long_firm_name(loaded):
 
 def test_its_contacts_can_be_logged_on(loaded, now):
     me = first_visitor(loaded)
-    lead = lists.page(loaded, me, leads.LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
+    lead = lists.page(loaded, me, LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
 
     contacts.log_contact(loaded, me, [lead.id], method="call", now=now).or_raise()
 
@@ -342,7 +343,7 @@ def test_its_contacts_can_be_logged_on(loaded, now):
 
 def test_its_latest_contact_can_be_undone(loaded, now):
     me = first_visitor(loaded)
-    lead = lists.page(loaded, me, leads.LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
+    lead = lists.page(loaded, me, LeadFilter(assigned_to=me.user_id, contact_count_min=9)).rows[0]
     latest = next(each for each in history.timeline(loaded, me, lead.id) if each.action == "contacted")
 
     undo.undo(loaded, me, latest.batch_id, now=now)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from lib.auth import Actor
-from lib.leads import Numbers
+from lib.lists import Numbers
 from lib.views import VIEWS
 
 TILES = (("mine", "My leads"), ("ready", "Ready for outreach"), ("conversing", "In conversation"),
