@@ -25,17 +25,24 @@ def main() -> None:
                 picture(browser, app.url, "my-queue-dark.png", DESKTOP, "dark")
                 picture(browser, app.url, "my-queue-phone.png", PHONE, "light")
                 picture(browser, app.url, "lead.png", DESKTOP, "light", open_first=True)
+                picture(browser, app.url, "all-leads.png", DESKTOP, "light",
+                        "leads?stage=Contacted&stage=Conversing&contacted_before=14+days+ago&order=Best+score")
+                picture(browser, app.url, "log-contacts.png", DESKTOP, "light", "log-contacts", shows="Recent contacts")
                 browser.close()
         finally:
             app.stop()
 
 
-def picture(browser: Browser, url: str, name: str, size: dict[str, int], scheme: str, *,
-            open_first: bool = False) -> None:
+def picture(browser: Browser, url: str, name: str, size: dict[str, int], scheme: str,
+            address: str = "?view=My+follow-ups+due", *, open_first: bool = False, shows: str = "") -> None:
+    """Take one; ``shows`` is the heading to wait for on a page without a list."""
     context = browser.new_context(viewport=size, color_scheme=scheme)
     page = context.new_page()
-    page.goto(f"{url}/?view=My+follow-ups+due")
-    page.locator("[data-testid='glide-cell-3-0']").wait_for(state="attached")
+    page.goto(f"{url}/{address}")
+    if shows:
+        page.get_by_role("heading", name=shows).wait_for()
+    else:
+        page.locator("[data-testid='glide-cell-3-0']").wait_for(state="attached")
     if open_first:
         box = page.locator("[data-testid=stDataFrame]").bounding_box()
         page.mouse.click(box["x"] + 102, box["y"] + 53)
