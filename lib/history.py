@@ -56,7 +56,8 @@ def _timeline(kind: str | None, goes_on: bool) -> Select:
     # The events first, so that nothing is looked up for those that are not shown.
     event = chosen.subquery("event")
     return (
-        select(*(event.c[name] for name in ("id", "at", "action", "source", "before", "after", "batch_id", "actor_id")),
+        select(*(event.c[name] for name in ("id", "at", "action", "source", "before", "after", "detail", "batch_id",
+                                           "actor_id")),
                _USERS.c.name.label("actor"),
                _firm_of(event.c.before).label("firm_before"), _firm_of(event.c.after).label("firm_after"),
                select(_UNDOING.c.id).where(_UNDOING.c.undoes_batch_id == event.c.batch_id,
@@ -70,10 +71,11 @@ def _timeline(kind: str | None, goes_on: bool) -> Select:
 
 # What the events have in common travels once, the rest as one value: a batch can be long.
 _GIVEN = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(
-    column("lead_id", UUID(as_uuid=True)), column("before", JSONB), column("after", JSONB),
+    column("lead_id", UUID(as_uuid=True)), column("before", JSONB), column("after", JSONB), column("detail", JSONB),
     name="given").render_derived(with_types=True)
 _RECORD = insert(_EVENTS).from_select(
-    ["company_id", "batch_id", "undoes_batch_id", "actor_id", "source", "action", "at", "lead_id", "before", "after"],
+    ["company_id", "batch_id", "undoes_batch_id", "actor_id", "source", "action", "at", "lead_id", "before", "after",
+     "detail"],
     select(*(bindparam(name, type_=_EVENTS.c[column_].type) for name, column_ in (
         ("company", "company_id"), ("batch", "batch_id"), ("undoes", "undoes_batch_id"), ("actor", "actor_id"),
         ("source", "source"), ("action", "action"), ("at", "at"))), *_GIVEN.c))
@@ -96,6 +98,8 @@ class Change:
     lead_id: uuid.UUID
     before: dict[str, Any]
     after: dict[str, Any]
+    detail: dict[str, Any] | None = None
+    """What else there is to tell of the change, such as by which strategy a lead was assigned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,8 @@ def record(session: Session, actor: Actor, batch_id: uuid.UUID, action: str, cha
     """Add one event per change. ``now`` is the time of the change (UTC)."""
     rows = [{"lead_id": str(change.lead_id),
              "before": {column: to_json(value) for column, value in change.before.items()},
-             "after": {column: to_json(value) for column, value in change.after.items()}} for change in changes]
+             "after": {column: to_json(value) for column, value in change.after.items()},
+             "detail": change.detail} for change in changes]
     if rows:
         session.execute(_RECORD, {"company": actor.company_id, "batch": batch_id, "undoes": undoes, "source": actor.source,
                                   "actor": actor.user_id, "action": action, "at": now, "rows": rows})

@@ -246,20 +246,34 @@ def assign(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, to:
     A lead that already is theirs stays as it is. ``seen`` is the owner that the user saw, for an edit in a list.
     Raises NotFound or Invalid when ``to`` cannot own leads; what is wrong with a single lead is among the refusals.
     """
+    return assign_each(session, actor, dict.fromkeys(lead_ids, to), seen=seen, progress=progress, now=now)
+
+
+def assign_each(session: Session, actor: Actor, owners: Mapping[uuid.UUID, uuid.UUID | None], *,
+                seen: uuid.UUID | None | Anything = ANYTHING, detail: Mapping[str, Any] | None = None,
+                is_by_turn: bool = False, progress: Progress = lambda done: None,
+                now: datetime | None = None) -> Outcome:
+    """``assign`` for leads that go to several colleagues, as one batch; ``owners`` says which lead goes to whom.
+
+    ``detail`` is told with each event. ``is_by_turn`` is for a machine's choice, for which the actor needs no right to
+    give leads to others: only unassigned leads are given then.
+    """
     now = now or datetime.now(UTC)
     batch_id = uuid.uuid4()
-    if to is not None:
+    # In one order, so that two batches for the same colleagues cannot block each other.
+    for to in sorted({to for to in owners.values() if to is not None}):
         users.check_can_own(session, actor, to)
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
     done = 0
-    for chunk in in_chunks(lead_ids):
+    for chunk in in_chunks(owners):
         for lead in lock(session, actor, chunk, refused).values():
-            held = lead.assigned_to_user_id
-            if held == to:
+            held, to = lead.assigned_to_user_id, owners[lead.id]
+            if held == to or (is_by_turn and held is not None):
                 continue
             try:
-                check_assign(actor, held, lead.owner, to)
+                if not is_by_turn:
+                    check_assign(actor, held, lead.owner, to)
                 if seen is not ANYTHING and held != seen:
                     raise _conflict(session, actor, lead, "assigned_to_user_id", held, to)
             except LeadDeskError as error:
@@ -267,13 +281,13 @@ def assign(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, to:
                 continue
             changes[lead.id] = Change(
                 lead.id, {"assigned_to_user_id": held, "assigned_at": lead.assigned_at},
-                {"assigned_to_user_id": to, "assigned_at": now if to else None})
+                {"assigned_to_user_id": to, "assigned_at": now if to else None}, detail and dict(detail))
         written = [changes[lead_id] for lead_id in chunk if lead_id in changes]
         write(session, written)
         history.record(session, actor, batch_id, "assigned", written, now=now)
         done += len(chunk)
         progress(done)
-    return _outcome(batch_id, lead_ids, changes, refused)
+    return _outcome(batch_id, owners, changes, refused)
 
 
 def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str, Any], *,

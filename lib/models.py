@@ -99,11 +99,15 @@ class Company(Base):
     """A customer of Lead Desk: the tenant that everything else belongs to."""
 
     __tablename__ = "companies"
-    __table_args__ = (CheckConstraint("follow_up_days BETWEEN 1 AND 365", name="follow_up_days"),)
+    __table_args__ = (
+        CheckConstraint("follow_up_days BETWEEN 1 AND 365", name="follow_up_days"),
+        CheckConstraint("auto_assign IN ('round_robin', 'least_loaded')", name="auto_assign"),
+    )
 
     id: Mapped[uuid.UUID] = _id()
     name: Mapped[str]
     follow_up_days: Mapped[int] = mapped_column(server_default=text("7"))  # added
+    auto_assign: Mapped[str | None]  # added: by which strategy a lead is assigned when it is enriched, if any
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = _now()
 
@@ -114,6 +118,7 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("role IN ('rep', 'team_lead', 'manager')", name="role"),
+        CheckConstraint("most_open_leads >= 0", name="most_open_leads"),
         Index("users_email_idx", func.lower(text("email")), unique=True),
         Index("users_company_id_idx", "company_id"),
     )
@@ -129,6 +134,7 @@ class User(Base):
     away_from: Mapped[datetime | None]
     away_until: Mapped[datetime | None]
     last_assigned_at: Mapped[datetime | None]
+    most_open_leads: Mapped[int | None]
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = _now()
 
@@ -287,6 +293,7 @@ class LeadEvent(Base):
     action: Mapped[str]
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
+    detail: Mapped[dict[str, Any] | None]
     at: Mapped[datetime]
 
 

@@ -394,7 +394,7 @@ def test_two_processes_at_once_make_one_schema(fresh, server):
             process.wait()
 
     assert [process.returncode for process in processes] == [0, 0], said
-    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0007"]
+    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0008"]
     assert column(fresh, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
     assert len(column(fresh, "SELECT id FROM leads")) == 20_005
     check(fresh)
