@@ -50,6 +50,9 @@ class Skipped:
     user_id: uuid.UUID
     name: str
     reason: str
+    full_at: int | None = None
+    """How many open leads they take at most, where that is the reason."""
+    open_leads: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Plan:
     candidates: Sequence[Candidate]
     skipped: Sequence[Skipped]
     left: Sequence[uuid.UUID] = field(default=())
+    reason: str = ""
+    """Why these leads get a new owner, where the strategy alone does not tell."""
 
 
 _USERS, _LEADS = User.__table__, Lead.__table__
@@ -109,6 +114,9 @@ def turns(session: Session, actor: Actor, *, strategy: Strategy = Strategy.ROUND
         reason = _why_not(row, now)
         if reason:
             skipped.append(Skipped(row.id, row.name, reason))
+        elif row.most_open_leads is not None and row.open_leads >= row.most_open_leads:
+            reason = f"has {row.open_leads:,} open leads, which is the most they take"
+            skipped.append(Skipped(row.id, row.name, reason, row.most_open_leads, row.open_leads))
         else:
             candidates.append(Candidate(row.id, row.name, row.open_leads, row.most_open_leads, row.last_assigned_at))
     if strategy == Strategy.LEAST_LOADED:
@@ -205,8 +213,6 @@ def _why_not(row: Row, now: datetime) -> str | None:
         return "takes no leads"
     if row.away_from is not None and row.away_from <= now and (row.away_until is None or now < row.away_until):
         return f"is away until {row.away_until:%-d %B}" if row.away_until else "is away"
-    if row.most_open_leads is not None and row.open_leads >= row.most_open_leads:
-        return f"has {row.open_leads:,} open leads, which is the most they take"
     return None
 
 
@@ -233,4 +239,5 @@ def _note_turns(session: Session, actor: Actor, agreed: Plan, now: datetime) -> 
 def _detail(agreed: Plan) -> dict:
     return {"strategy": agreed.strategy.value, "candidates": [str(each.user_id) for each in agreed.candidates],
             "skipped": [[each.name, each.reason] for each in agreed.skipped],
-            "reason": "waited longest" if agreed.strategy == Strategy.ROUND_ROBIN else "has the fewest open leads"}
+            "reason": agreed.reason or ("waited longest" if agreed.strategy == Strategy.ROUND_ROBIN
+                                        else "has the fewest open leads")}

@@ -129,13 +129,14 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
     return Page(rows, next_cursor, total, limit_of_count)
 
 
-def matching(session: Session, actor: Actor, wanted: LeadFilter, *, limit: int = BULK_LIMIT) -> list[uuid.UUID]:
-    """The ids of all leads that ``wanted`` describes, for an action on all of them; in no particular order.
+def matching(session: Session, actor: Actor, wanted: LeadFilter, *, order: str | None = None,
+             limit: int = BULK_LIMIT) -> list[uuid.UUID]:
+    """The ids of all leads that ``wanted`` describes, for an action on all of them; in no order unless one is named.
 
     At most ``limit`` + 1 of them, which reads as “too many for one action”.
     """
     timeless, moments = filters.timeless(wanted)
-    return list(session.scalars(_matching(actor, timeless, limit), moments))
+    return list(session.scalars(_matching(actor, timeless, order, limit), moments))
 
 
 def vocabulary(session: Session, actor: Actor) -> dict[str, list[str]]:
@@ -205,8 +206,9 @@ def _few_or_many(by: orders.Order, condition: ColumnElement[bool], limit: int,
 
 
 @functools.lru_cache(maxsize=64)
-def _matching(actor: Actor, wanted: LeadFilter, limit: int) -> Select:
-    return select(Lead.id).where(filters.matching(actor, wanted)).limit(planned_for(limit + 1))
+def _matching(actor: Actor, wanted: LeadFilter, order: str | None, limit: int) -> Select:
+    found = select(Lead.id).where(filters.matching(actor, wanted)).limit(planned_for(limit + 1))
+    return found if order is None else orders.ordered(found, orders.known_order(order))
 
 
 def _count(condition: ColumnElement[bool], limit: int) -> Label[int]:
