@@ -192,6 +192,7 @@ def test_the_others_at_the_firm_are_there_with_their_last_touch(open_as, session
                         lead_company_id=firm)
     contacts.log_contact(session, cast.tess, [charles], method="call",
                          occurred_at=datetime.now(UTC) - timedelta(days=2, hours=1))
+    contacts.log_contact(session, cast.alice, [ada], method="email", occurred_at=datetime.now(UTC) - timedelta(days=9))
     for _ in range(4):
         make_lead(session, cast.alice, lead_company_id=firm)
     page = open_as(cast.alice, "lead", id=str(ada)).is_at("Ada King")
