@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Row, bindparam, case, func, literal, select, text, update
 from sqlalchemy.orm import Session
@@ -20,7 +21,7 @@ from lib.auth import Actor
 from lib.errors import Invalid, NotAllowed, NotFound
 from lib.history import Outcome
 from lib.leads import Progress
-from lib.models import Lead, Role, User
+from lib.models import Lead, Role, Status, User
 from lib.views import OPEN
 
 
@@ -84,7 +85,7 @@ _LOAD = (
            _LEADS.c.status.in_(bindparam("open", expanding=True, literal_execute=True)))
     .scalar_subquery()
 )
-_OWNER = select(_LEADS.c.assigned_to_user_id).where(
+_OWNER = select(_LEADS.c.assigned_to_user_id, _LEADS.c.status).where(
     _LEADS.c.company_id == bindparam("company"), _LEADS.c.id == bindparam("lead"))
 _TURNS = (
     select(*(_USERS.c[name] for name in ("id", "name", "role", "is_active", "takes_leads", "away_from", "away_until",
@@ -156,8 +157,28 @@ def carry_out(session: Session, actor: Actor, agreed: Plan, *, progress: Progres
     """
     now = now or datetime.now(UTC)
     take_turns(session, actor)
-    _note_turns(session, actor, agreed, now)
-    return leads.assign_each(session, actor, agreed.owners, detail=_detail(agreed), progress=progress, now=now)
+    note_turns(session, actor, agreed, now)
+    return leads.assign_each(session, actor, agreed.owners, detail=detail_of(agreed), progress=progress, now=now)
+
+
+def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str, Any], *,
+           now: datetime | None = None) -> Outcome:
+    """``leads.enrich``, and where the company has it so the lead that is ready now goes to whoever is next.
+
+    Both are one transaction. When nobody can take it, it stays unassigned, and the enrichment counts all the same.
+    """
+    if actor.auto_assign is None:
+        return leads.enrich(session, actor, lead_id, data, now=now)
+    # Before the lead is locked, as in every assignment: the line first, then people, then leads.
+    take_turns(session, actor)
+    held = session.execute(_OWNER, {"company": actor.company_id, "lead": lead_id}).one_or_none()
+    who = turns(session, actor, strategy=Strategy(actor.auto_assign), now=now)
+    is_new = held is not None and held.status == Status.NEW and held.assigned_to_user_id is None
+    agreed = plan([lead_id] if is_new and who.candidates else [], who, Strategy(actor.auto_assign))
+    note_turns(session, actor, agreed, now or datetime.now(UTC))
+    outcome = leads.enrich(session, actor, lead_id, data, now=now)
+    leads.assign_each(session, actor, agreed.owners, detail=detail_of(agreed), is_by_turn=True, now=now)
+    return outcome
 
 
 def auto_assign(session: Session, actor: Actor, lead_id: uuid.UUID, *, strategy: Strategy = Strategy.ROUND_ROBIN,
@@ -179,8 +200,8 @@ def auto_assign(session: Session, actor: Actor, lead_id: uuid.UUID, *, strategy:
         raise Invalid(nobody_can(who))
     agreed = plan([lead_id], who, strategy)
     with session.begin_nested() as attempt:
-        _note_turns(session, actor, agreed, now)
-        outcome = leads.assign_each(session, actor, agreed.owners, detail=_detail(agreed), is_by_turn=True, now=now)
+        note_turns(session, actor, agreed, now)
+        outcome = leads.assign_each(session, actor, agreed.owners, detail=detail_of(agreed), is_by_turn=True, now=now)
         if not outcome.done:
             # Somebody else has just taken it, so nobody has had a turn.
             attempt.rollback()
@@ -216,7 +237,7 @@ def _why_not(row: Row, now: datetime) -> str | None:
     return None
 
 
-def _note_turns(session: Session, actor: Actor, agreed: Plan, now: datetime) -> None:
+def note_turns(session: Session, actor: Actor, agreed: Plan, now: datetime) -> None:
     """Send those who get leads to the end of the line, in the order in which each gets their last one.
 
     This comes before any lead is locked, as in every assignment: people first, in the order of their ids, then leads.
@@ -236,7 +257,8 @@ def _note_turns(session: Session, actor: Actor, agreed: Plan, now: datetime) -> 
         last_assigned_at=case(*((_USERS.c.id == user_id, literal(moment)) for user_id, moment in at.items()))))
 
 
-def _detail(agreed: Plan) -> dict:
+def detail_of(agreed: Plan) -> dict:
+    """What an event tells of a plan: the strategy, the candidates in their order, who was passed over, and the reason."""
     return {"strategy": agreed.strategy.value, "candidates": [str(each.user_id) for each in agreed.candidates],
             "skipped": [[each.name, each.reason] for each in agreed.skipped],
             "reason": agreed.reason or ("waited longest" if agreed.strategy == Strategy.ROUND_ROBIN

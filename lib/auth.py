@@ -12,7 +12,8 @@ class Actor:
     """The person, or the machine on a person's behalf, that a call acts for.
 
     ``source`` is where the call came from, ``ui`` or ``api``, and ends up in the lead's timeline.
-    ``follow_up_days`` is the company's setting for when an unanswered contact is due again.
+    ``follow_up_days`` is the company's setting for when an unanswered contact is due again, ``auto_assign`` the strategy
+    by which its leads are assigned as they are enriched, if any.
     """
 
     user_id: uuid.UUID
@@ -22,6 +23,7 @@ class Actor:
     company: str = ""
     follow_up_days: int = 7
     source: str = "ui"
+    auto_assign: str | None = None
 
 
 # The whole of who may do what to a lead of their own company; a lead of another company is never found at all.

@@ -83,8 +83,8 @@ _RECORD = insert(_EVENTS).from_select(
 _ASKED = func.unnest(bindparam("leads", type_=ARRAY(UUID(as_uuid=True)))).table_valued(
     column("lead", UUID(as_uuid=True)), name="asked").render_derived()
 _OF_LEAD = (
-    select(*(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "batch_id",
-                                          "company_id")))
+    select(*(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "detail",
+                                          "batch_id", "company_id")))
     .where(_EVENTS.c.lead_id == _ASKED.c.lead).offset(0).lateral("of_lead")
 )
 _OF_BATCH = select(_OF_LEAD).select_from(_ASKED).join(_OF_LEAD, true()).where(

@@ -13,6 +13,7 @@ from lib.auth import Actor, may_undo
 from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
 from lib.history import Change, Outcome, Refusal
+from lib.leavers import come_back
 from lib.leads import Progress
 from lib.models import Lead, LeadEvent
 
@@ -60,10 +61,12 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
         progress(looked_at)
     removed = len(done)
     late: list[Change] = []
+    leavers: set[uuid.UUID] = set()
     for chunk in leads.in_chunks(changed):
         locked = leads.lock(session, actor, chunk, refused)
         by_action: dict[str, list[Row]] = {}
         for event in history.batch(session, actor, batch_id, of=chunk):
+            leavers |= {uuid.UUID(event.detail["left"])} if event.detail and "left" in event.detail else set()
             by_action.setdefault(event.action, []).append(event)
         for action, group in by_action.items():
             if action in ("contacted", "responded", "contact_restored"):
@@ -81,6 +84,9 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
         looked_at += len(chunk)
         progress(looked_at)
     done += _write_late(session, actor, late, undo_id, batch_id, refused, now)
+    for user_id in leavers:
+        # The leads were handed over as somebody left, so that goes back with them.
+        come_back(session, actor, user_id)
     # A lead that is gone has no events either, so nothing brings it back.
     return Outcome(undo_id if len(done) > removed else None, done, (), refused)
 

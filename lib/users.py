@@ -15,7 +15,7 @@ _USERS, _COMPANIES, _ME = User.__table__, Company.__table__, User.__table__.alia
 
 _TEAM = (
     select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.company_id,
-           _COMPANIES.c.name.label("company"), _COMPANIES.c.follow_up_days)
+           _COMPANIES.c.name.label("company"), _COMPANIES.c.follow_up_days, _COMPANIES.c.auto_assign)
     .select_from(_ME)
     .join(_USERS, _USERS.c.company_id == _ME.c.company_id)
     .join(_COMPANIES, _COMPANIES.c.id == _USERS.c.company_id)
@@ -49,7 +49,7 @@ def sign_in(session: Session, user_id: uuid.UUID) -> tuple[Actor, list[Member]]:
     if mine is None or not mine.is_active:
         raise NotAllowed("You have no access to Lead Desk. Ask your manager to add you.")
     actor = Actor(user_id=mine.id, company_id=mine.company_id, name=mine.name, role=Role(mine.role),
-                  company=mine.company, follow_up_days=mine.follow_up_days)
+                  company=mine.company, follow_up_days=mine.follow_up_days, auto_assign=mine.auto_assign)
     return actor, [_member(row) for row in rows]
 
 

@@ -1,6 +1,8 @@
 """Leads are shared out fairly: by turn or by load, past whoever cannot take any, also by many callers at once."""
 
+import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -102,7 +104,6 @@ def test_chosen_colleagues_take_part_whatever_their_role(session, cast, now):
        many=st.integers(0, 40), strategy=st.sampled_from(Strategy))
 @settings(max_examples=200)
 def test_a_plan_is_as_even_as_the_rooms_allow(desks, many, strategy):
-    import uuid
     people = [Candidate(uuid.uuid4(), f"Rep {number}", load, most, None)
               for number, (load, most) in enumerate(desks) if most is None or load < most]
     if strategy is Strategy.LEAST_LOADED:
@@ -237,3 +238,46 @@ def test_assigning_by_hand_and_by_turn_at_once_never_block_each_other(engine, co
         assert all(row(session, lead_id).assigned_to_user_id in (cast.alice.user_id, cast.bob.user_id)
                    for lead_id in pool)
         assert session.scalars(select(User.role).where(User.id == cast.alice.user_id)).one() == Role.REP
+
+
+# ---------------------------------------------------------------- as soon as it is enriched
+
+
+def test_a_lead_is_assigned_with_its_enrichment_where_the_company_has_it_so(session, cast, now):
+    by_turn = replace(cast.mona, auto_assign="round_robin")
+    lead_ids = [make_lead(session, cast.alice, status="new") for _ in range(3)]
+
+    for lead_id in lead_ids:
+        assignment.enrich(session, by_turn, lead_id, {"size": 1}, now=now)
+
+    assert [row(session, each).assigned_to_user_id for each in lead_ids] == [
+        each.user_id for each in (cast.alice, cast.bob, cast.alice)]
+    assert [event.action for event in events(session, lead_ids[0])] == ["enriched", "assigned"]
+
+
+@pytest.mark.parametrize("values", [{"status": "contacted"}, {"status": "new", "owner": "bob"}])
+def test_a_lead_that_somebody_has_or_works_on_is_only_enriched(session, cast, now, values):
+    owner = values.pop("owner", None)
+    lead_id = make_lead(session, cast.alice, owner=owner and cast.bob, **values)
+
+    assignment.enrich(session, replace(cast.mona, auto_assign="round_robin"), lead_id, {"size": 1}, now=now)
+
+    assert row(session, lead_id).assigned_to_user_id == (cast.bob.user_id if owner else None)
+    assert row(session, lead_id).enrichment_data == {"size": 1}
+
+
+def test_an_enrichment_counts_also_when_nobody_can_take_the_lead(session, cast, now):
+    session.execute(update(User).where(User.company_id == cast.alice.company_id).values(takes_leads=False))
+    lead_id = make_lead(session, cast.alice, status="new")
+
+    assignment.enrich(session, replace(cast.mona, auto_assign="least_loaded"), lead_id, {"size": 1}, now=now)
+
+    assert (row(session, lead_id).status, row(session, lead_id).assigned_to_user_id) == ("enriched", None)
+
+
+def test_without_the_setting_nothing_is_assigned(session, cast, now):
+    lead_id = make_lead(session, cast.alice, status="new")
+
+    assignment.enrich(session, cast.mona, lead_id, {"size": 1}, now=now)
+
+    assert (row(session, lead_id).status, row(session, lead_id).assigned_to_user_id) == ("enriched", None)

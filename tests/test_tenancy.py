@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import (attribution, bulk, columns, contact_changes, contact_summary, contacts, exports, firms, funnel,
-                 history, imports, leads, lists, neighbours, once, pasted, replies, spreadsheets, undo, users,
-                 workload, writes)
+from lib import (assignment, attribution, bulk, columns, contact_changes, contact_summary, contacts, exports, firms,
+                 funnel, hand_outs, history, imports, leads, leavers, lists, neighbours, once, pasted, replies,
+                 spreadsheets, staffing, undo, users, workload, writes)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -27,7 +27,8 @@ from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
 MODULES = (users, leads, lists, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
-           attribution, replies, funnel, workload, imports, exports, firms, writes)
+           attribution, replies, funnel, workload, imports, exports, firms, writes,
+           assignment, hand_outs, leavers, staffing)
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,11 @@ def create(session, actor, it, now):
     return made.status, made.email == it.email, made.company == it.firm, firm.company_id == actor.company_id
 
 
+def leaving(session, actor, it, now):
+    empty = assignment.Plan(assignment.Strategy.ROUND_ROBIN, {}, {}, (), ())
+    return leavers.leave(session, replace(actor, role=Role.MANAGER, user_id=uuid.uuid4()), it.user, empty, now=now)
+
+
 def recompute(session, actor, it, now):
     """By a manager, whoever asks: what is in question is whose leads it finds."""
     return attribution.recompute(session, replace(actor, role=Role.MANAGER), now=now)
@@ -156,6 +162,30 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
                          Edit(it.lead, "company", ANYTHING, "Another Firm")], now=now),
     "leads.assign": lambda session, actor, it, now: leads.assign(
         session, actor, [it.lead], to=actor.user_id, now=now),
+    "leads.assign_each": lambda session, actor, it, now: leads.assign_each(
+        session, actor, {it.lead: actor.user_id}, now=now),
+    "assignment.turns": lambda session, actor, it, now: assignment.turns(session, actor, among=[it.user], now=now),
+    "assignment.auto_assign": lambda session, actor, it, now: assignment.auto_assign(session, actor, it.lead, now=now),
+    "assignment.enrich": lambda session, actor, it, now: assignment.enrich(
+        session, replace(actor, auto_assign="round_robin"), it.lead, {"size": 1}, now=now),
+    "assignment.carry_out": lambda session, actor, it, now: assignment.carry_out(
+        session, actor, assignment.Plan(assignment.Strategy.ROUND_ROBIN, {it.lead: actor.user_id}, {}, (), ()), now=now),
+    "hand_outs.from_pool": lambda session, actor, it, now: hand_outs.from_pool(
+        session, replace(actor, role=Role.MANAGER), to=[it.user], now=now),
+    "hand_outs.from_owner": lambda session, actor, it, now: hand_outs.from_owner(
+        session, replace(actor, role=Role.MANAGER), it.user, to=[actor.user_id], now=now),
+    "hand_outs.evened_out": lambda session, actor, it, now: hand_outs.evened_out(
+        session, replace(actor, role=Role.MANAGER), now=now),
+    "leavers.hand_over": lambda session, actor, it, now: leavers.hand_over(
+        session, replace(actor, role=Role.MANAGER, user_id=uuid.uuid4()), it.user, conversations_to=None, now=now),
+    "leavers.leave": leaving,
+    "leavers.come_back": lambda session, actor, it, now: leavers.come_back(
+        session, replace(actor, role=Role.MANAGER), it.user),
+    "staffing.taking": lambda session, actor, it, now: it.user in staffing.taking(session, actor),
+    "staffing.set_taking": lambda session, actor, it, now: staffing.set_taking(
+        session, replace(actor, role=Role.MANAGER), it.user, staffing.Taking(False)),
+    "staffing.set_auto_assign": lambda session, actor, it, now: staffing.set_auto_assign(
+        session, replace(actor, role=Role.MANAGER), "round_robin"),
     "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
     "leads.lock": lock,
     "bulk.set_status": lambda session, actor, it, now: bulk.set_status(session, actor, [it.lead], "lost", now=now),
@@ -201,6 +231,8 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
 
 # Take an actor, and are safe only in the hands of their callers.
 INTERNAL = {
+    "assignment.note_turns",     # writes who is next in the actor's company
+    "assignment.take_turns",     # a lock named by the actor's company
     "history.record",            # adds the events of leads that its callers have locked
     "contacts.insert_contacts",  # and their contacts
 }
@@ -259,7 +291,8 @@ def test_another_companys_rows_stay_as_they_are(session, cast, now, theirs, name
 
 
 @pytest.mark.parametrize("name", [
-    name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once", "firms.made")])
+    name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once", "firms.made",
+                                            "staffing.set_auto_assign")])
 def test_the_same_call_by_a_colleague_finds_it(session, cast, now, theirs, name):
     # Or the table would prove nothing: each call has to have something that it could have found.
     assert (answer(DRIVEN[name], session, cast.alice, theirs, now)

@@ -99,6 +99,8 @@ def sentence(event: Row, people: dict[str, str]) -> str:
             return f"Contact taken back{moved}"
         case "enriched":
             return f"Enriched{moved}"
+        case "assigned" if event.detail:
+            return f"{moved.removeprefix(' · ')} · {words.plain(event.detail['reason'])}"
         case "undone":
             return f"Taken back{moved}"
         case _:
