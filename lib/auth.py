@@ -62,10 +62,10 @@ def check_log_for(actor: Actor, user_id: uuid.UUID) -> None:
         raise NotAllowed("Only a team lead can log a contact that somebody else made.")
 
 
-def check_manage(actor: Actor) -> None:
-    """Raise NotAllowed unless the actor manages the company."""
+def check_manage(actor: Actor, to: str = "do this") -> None:
+    """Raise NotAllowed unless the actor manages the company; ``to`` is what only a manager can do."""
     if actor.role is not Role.MANAGER:
-        raise NotAllowed("Only a manager can do this.")
+        raise NotAllowed(f"Only a manager can {to}.")
 
 
 def check_contact(actor: Actor, made_by: uuid.UUID, name: str) -> None:

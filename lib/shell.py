@@ -8,6 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from lib.auth import RULES
+from lib.models import Role
 from lib.ui import identity, outage
 
 PAGES = Path(__file__).parent.parent / "pages"
@@ -21,14 +23,17 @@ is_answering = False
 with outage.handled():
     identity.choose()
     is_answering = True
-# A team lead's page, which a rep reaches by its address.
-leads_team = identity.leads_a_team()
+# A team lead's page and a manager's, which others reach by their addresses.
+role = identity.role()
+leads_team = role is not None and RULES[role][2]
 page = st.navigation(
     [
         st.Page(PAGES / "my_queue.py", title="My queue", icon=":material/inbox:", default=True),
         st.Page(PAGES / "all_leads.py", title="All leads", icon=":material/groups:", url_path="leads"),
         st.Page(PAGES / "log_contacts.py", title="Log contacts", icon=":material/edit_note:",
                 url_path="log-contacts", visibility="visible" if leads_team else "hidden"),
+        st.Page(PAGES / "workload.py", title="Workload", icon=":material/monitoring:",
+                visibility="visible" if role is Role.MANAGER else "hidden"),
         st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
         st.Page(PAGES / "import_leads.py", title="Import leads", icon=":material/upload_file:", url_path="import",
                 visibility="hidden"),

@@ -228,19 +228,19 @@ def test_the_leads_history_tells_of_corrections_and_removals(session, cast, now,
     assert "Contact taken back" in told and "Contact put back" in told and "Call from us" in told
 
 
-def test_only_those_who_lead_have_the_page_in_their_menu(session, cast):
+def test_the_menu_knows_the_role_of_whoever_is_looking(session, cast):
     told = {}
     for who in ("alice", "tess", "mona", "lea"):
-        app = AppTest.from_function(_leads_a_team, default_timeout=30)
+        app = AppTest.from_function(_role, default_timeout=30)
         app.session_state["as"] = str(getattr(cast, who).user_id)
         told[who] = app.run().markdown[0].value
 
-    assert told == {"alice": "False", "tess": "True", "mona": "True", "lea": "False"}
+    assert told == {"alice": "rep", "tess": "team_lead", "mona": "manager", "lea": "None"}
 
 
-def _leads_a_team():
+def _role():
     import streamlit as st
 
     from lib.ui import identity
 
-    st.markdown(str(identity.leads_a_team()))
+    st.markdown(str(identity.role()))

@@ -41,7 +41,7 @@ def draw(actor: Actor, team: Sequence[Member], vocabulary: dict[str, list[str]])
 
     A filter that cannot be understood says so and restricts nothing until it is put right.
     """
-    people = _people(team)
+    people = owners(team)
     with st.grid(5, min_column_width=150, gap="small", key="finder", vertical_alignment="bottom"):
         st.text_input("Search", type="search", key="search", bind="query-params", max_chars=200, live=True,
                       placeholder="Name, e-mail, phone, company", on_change=_first_page)
@@ -69,8 +69,7 @@ def wanted_of(query: Query, order: str, page: int) -> Wanted:
 
 def of_url(asked: Mapping[str, Sequence[str]], actor: Actor, team: Sequence[Member]) -> Wanted:
     """What a URL of this page asks for, without the page: its parameters hold what the widgets call their choices."""
-    names = {"owner": _people(team), "stage": words.STATUS, "by": words.METHOD,
-             "has": {name: LABELS[name] for name in KNOWABLE}, "lacks": {name: LABELS[name] for name in KNOWABLE}}
+    names = _labels(team)
     values: dict[str, Any] = {}
     for name in CHIPS:
         said = asked.get(name, ())
@@ -85,6 +84,17 @@ def of_url(asked: Mapping[str, Sequence[str]], actor: Actor, team: Sequence[Memb
     query, _ = _understood(Query(**values), actor)
     order = next((key for key in ORDERS if [ORDERS[key].label] == asked.get(ORDER)), NEWEST)
     return wanted_of(query, order, actions.page_of(asked.get(PAGE, ["1"])[0]))
+
+
+def address(query: Query, team: Sequence[Member]) -> dict[str, list[str]]:
+    """The parameters of the URL of this page for a query, in the words that the widgets have for their choices."""
+    names = _labels(team)
+    asked: dict[str, list[str]] = {}
+    for name in query.narrows():
+        said = getattr(query, name)
+        values = said if isinstance(said, tuple) else ["true"] if said is True else [said]
+        asked[name] = [names.get(name, {}).get(each, str(each)) for each in values]
+    return asked
 
 
 def chips(query: Query, people: dict[str, str]) -> None:
@@ -179,7 +189,7 @@ def _understood(query: Query, actor: Actor) -> tuple[Query, Invalid | None]:
             return query, problem
 
 
-def _people(team: Sequence[Member]) -> dict[str, str]:
+def owners(team: Sequence[Member]) -> dict[str, str]:
     """Who leads can be assigned to, by the word in the query; those who left are there for the leads they still have."""
     named: dict[str, str] = {ME: "Me", NOBODY: "Nobody"}
     for member in team:
@@ -187,6 +197,12 @@ def _people(team: Sequence[Member]) -> dict[str, str]:
         same = sum(each.split(" #")[0] == name for each in named.values())
         named[str(member.id)] = f"{name} #{same + 1}" if same else name
     return named
+
+
+def _labels(team: Sequence[Member]) -> dict[str, dict[str, str]]:
+    """What the choices of a filter are called, where that is not what the query holds."""
+    knowable = {name: LABELS[name] for name in KNOWABLE}
+    return {"owner": owners(team), "stage": words.STATUS, "by": words.METHOD, "has": knowable, "lacks": knowable}
 
 
 def _chip(name: str, value, people: dict[str, str]) -> str:

@@ -5,9 +5,10 @@ import uuid
 import streamlit as st
 
 from lib import db, users
-from lib.auth import RULES, Actor
+from lib.auth import Actor
 from lib.config import settings
 from lib.errors import LeadDeskError, NotAllowed
+from lib.models import Role
 from lib.ui import words
 from lib.users import Member
 
@@ -50,10 +51,10 @@ def current() -> tuple[Actor, list[Member]]:
         return users.sign_in(session, user_id)
 
 
-def leads_a_team() -> bool:
-    """Whether the actor may log for others, so that the menu shows the page for it; the page asks again itself."""
+def role() -> Role | None:
+    """The actor's role, by which the menu shows its pages; None for nobody. The pages ask again themselves."""
     try:
         actor, _ = current()
     except LeadDeskError:
-        return False
-    return RULES[actor.role][2]
+        return None
+    return actor.role

@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -65,6 +65,15 @@ def ago(at: datetime, now: datetime) -> str:
         if seconds >= length:
             return counted(seconds // length, unit) + " ago"
     return "just now"
+
+
+def lasting(time: timedelta) -> str:
+    """How long something takes, in the largest unit of which it is at least one: “3.2 days”, “45 min”."""
+    seconds = time.total_seconds()
+    for unit, length in (("days", 86_400), ("h", 3_600)):
+        if seconds >= length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds / 60:.0f} min"
 
 
 def counted(number: int, noun: str) -> str:
