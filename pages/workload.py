@@ -6,7 +6,8 @@ import streamlit as st
 
 from lib import attribution, auth, funnel, lists, replies, workload
 from lib.ui import desk as desks
-from lib.ui import identity, jobs, notices, outage, progress, statistics, team_load, vocabulary, words
+from lib.ui import hand_out, identity, jobs, notices, outage, progress, statistics, team_load, vocabulary, words
+from lib.ui import people as people_dialog
 from lib.ui.statistics import Statistics
 
 desk = desks.of_session()
@@ -24,8 +25,9 @@ def draw() -> None:
         st.button("Refresh", icon=":material/refresh:", type="tertiary", key="refresh", on_click=statistics.forget,
                   args=(desk,), help="Count everything anew. Otherwise numbers are up to a minute old.")
         st.space("stretch")
-        # Where what hands leads out has its buttons.
-        st.container(horizontal=True, width="content", key="hand_out")
+        with st.container(horizontal=True, width="content", key="hand_out"):
+            people_dialog.button(desk)
+            hand_out.buttons(desk)
     notices.line(desk, actor.user_id, "Who has how much, what waits for whom, and what comes of it.")
 
     loads = asks.ask("by_rep", lambda session: workload.by_rep(session, actor, now=now))
@@ -67,6 +69,8 @@ def draw() -> None:
         progress.attribution(shares)
     if asks.as_of is not None:
         as_of.caption(f"As of {words.time_of(asks.as_of)}")
+    hand_out.draw_if_asked(desk, team)
+    people_dialog.draw_if_asked(desk, team)
 
 
 jobs.draw(desk)

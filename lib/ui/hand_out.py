@@ -10,9 +10,10 @@ from lib import assignment, db, hand_outs
 from lib.assignment import Plan, Strategy
 from lib.auth import Actor
 from lib.errors import LeadDeskError
+from lib.history import Outcome
 from lib.lists import BULK_LIMIT
 from lib.models import Status
-from lib.ui import identity, jobs, words
+from lib.ui import identity, jobs, statistics, words
 from lib.ui.desk import Desk
 from lib.users import Member
 from lib.views import OPEN
@@ -38,7 +39,6 @@ def buttons(desk: Desk) -> None:
 def request(desk: Desk, kind: str, owner: uuid.UUID | None = None) -> None:
     """The callback that asks for the dialog; ``owner`` is whose leads are to be moved."""
     desk.lists[ASKED] = (kind, owner, desk.turn)
-    desk.asked_for = ("bulk", [])
 
 
 def draw_if_asked(desk: Desk, team: Sequence[Member]) -> None:
@@ -54,9 +54,8 @@ def _dialog(kind: str):
         if ASKED not in desk.lists:
             st.rerun()
         actor, _ = identity.current()
-        people = {each.id: each.name for each in team if each.is_active}
         try:
-            made = _choose(kind, actor, people, owner, turn)
+            made = _choose(kind, actor, team, owner, turn)
         except LeadDeskError as error:
             st.error(words.plain(str(error)), icon=":material/error:")
             return
@@ -69,8 +68,11 @@ def _dialog(kind: str):
     return draw
 
 
-def _choose(kind: str, actor: Actor, people: dict[uuid.UUID, str], owner: uuid.UUID | None, turn: int) -> Plan:
+def _choose(kind: str, actor: Actor, team: Sequence[Member], owner: uuid.UUID | None, turn: int) -> Plan:
     """What is asked for, as a plan made from the leads as they are now."""
+    people = {each.id: each.name for each in team if each.is_active}
+    # Also those who have left, as long as they have leads.
+    everybody = words.owner_names(team, {each.id for each in team})
     if kind == EVEN:
         st.caption("Leads that are new, enriched or contacted move, those of the lowest score first. Conversations and "
                    "qualified leads stay with whom they are.")
@@ -78,9 +80,9 @@ def _choose(kind: str, actor: Actor, people: dict[uuid.UUID, str], owner: uuid.U
             return hand_outs.evened_out(session, actor)
     with st.container(horizontal=True):
         if kind == MOVE:
-            ids = list(people)
-            owner = st.selectbox("From", ids, index=ids.index(owner) if owner in people else 0, key=f"from:{turn}",
-                                 format_func=people.get)
+            ids = list(everybody)
+            owner = st.selectbox("From", ids, index=ids.index(owner) if owner in everybody else 0, key=f"from:{turn}",
+                                 format_func=everybody.get)
             chosen = st.selectbox("Which", list(WHICH), format_func=WHICH.get, key=f"which:{turn}")
             statuses = {"open": OPEN, NO_CONVERSATION: hand_outs.NOT_IN_CONVERSATION}.get(chosen, (chosen,))
         else:
@@ -108,10 +110,12 @@ def preview(made: Plan, names: dict[uuid.UUID, str]) -> None:
             st.info("The load is even already." if made.reason else "There are no such leads.",
                     icon=":material/check_circle:")
     else:
-        shown = [(names.get(user_id, ""), share) for user_id, share in made.shares.items() if share]
-        frame = pd.DataFrame(shown, columns=["Name", "Gets"])
+        loads = {each.user_id: each.open_leads for each in made.candidates}
+        shown = [(names.get(user_id, ""), loads.get(user_id), share) for user_id, share in made.shares.items() if share]
+        frame = pd.DataFrame(shown, columns=["Name", "Open leads now", "Gets"]).dropna(axis="columns", how="all")
+        number = st.column_config.NumberColumn(format="localized", width=130)
         st.dataframe(frame, hide_index=True, height=min(36 + 35 * len(shown), 330) + 2, row_height=35,
-                     column_config={"Gets": st.column_config.NumberColumn(format="localized", width=90)})
+                     column_config={"Open leads now": number, "Gets": number})
         if made.strategy is Strategy.ROUND_ROBIN and made.candidates:
             st.caption(f"Next in turn: {words.plain(made.candidates[0].name)}")
     if made.left and made.candidates:
@@ -125,10 +129,14 @@ def _do(desk: Desk, user_id: uuid.UUID, made: Plan) -> None:
         return
     _leave(desk)
     people = sum(1 for share in made.shares.values() if share)
+
+    def said(outcome: Outcome) -> str:
+        statistics.forget(desk)
+        to = f"{people} colleagues" if people > 1 else "one colleague"
+        return f"{words.counted(len(outcome.done), 'lead')} assigned to {to}."
+
     jobs.start(desk, user_id, "Assigning", len(made.owners),
-               lambda session, actor, progress: assignment.carry_out(session, actor, made, progress=progress),
-               lambda outcome: f"{words.counted(len(outcome.done), 'lead')} assigned to "
-                               + (f"{people} colleagues." if people > 1 else "one colleague."))
+               lambda session, actor, progress: assignment.carry_out(session, actor, made, progress=progress), said)
 
 
 def _leave(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from lib.errors import Invalid
 from lib.history import Outcome
 from lib.staffing import Taking
 from lib.ui import desk as desks
-from lib.ui import hand_out, identity, jobs, words
+from lib.ui import hand_out, identity, jobs, statistics, words
 from lib.ui.desk import Desk
 from lib.users import Member
 
@@ -35,7 +35,8 @@ def draw_if_asked(desk: Desk, team: Sequence[Member]) -> None:
 
 @st.dialog("People", width="medium", icon=":material/group:", on_dismiss=lambda: _leave(st.session_state["desk"]))
 def _dialog(desk: Desk, team: Sequence[Member]) -> None:
-    if ASKED not in desk.lists:
+    if ASKED not in desk.lists or desk.outbox:
+        # The page has something to say, or the dialog is done.
         st.rerun()
     actor, _ = identity.current()
     with db.transaction() as session:
@@ -88,9 +89,13 @@ def _on_leave(desk: Desk, user_id: uuid.UUID, leaver: uuid.UUID, name: str, made
     if ASKED not in desk.lists:
         return
     _leave(desk)
+
+    def said(outcome: Outcome) -> str:
+        statistics.forget(desk)
+        return f"{name} is deactivated, {words.counted(len(outcome.done), 'lead')} handed over."
+
     jobs.start(desk, user_id, f"Handing over the leads of {name}", len(made.owners),
-               lambda session, actor, progress: leavers.leave(session, actor, leaver, made, progress=progress),
-               lambda outcome: f"{name} is deactivated, {words.counted(len(outcome.done), 'lead')} handed over.")
+               lambda session, actor, progress: leavers.leave(session, actor, leaver, made, progress=progress), said)
 
 
 def _on_save(desk: Desk, user_id: uuid.UUID, chosen: uuid.UUID, name: str, form: str) -> None:
@@ -123,7 +128,6 @@ def _on_auto(desk: Desk, user_id: uuid.UUID, turn: int) -> None:
 
 def _request(desk: Desk) -> None:
     desk.lists[ASKED] = True
-    desk.asked_for = ("bulk", [])
 
 
 def _leave(desk: Desk) -> None:
