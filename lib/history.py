@@ -22,6 +22,8 @@ _EVENTS, _USERS = LeadEvent.__table__, User.__table__
 _ATTEMPTS, _FIRMS = ContactAttempt.__table__, LeadCompany.__table__
 _UNDOING = _EVENTS.alias("undoing")
 
+# The events of a batch are counted this far.
+MOST_COUNTED = 1_000
 _EDITED = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "lead_company_id", "score", "tags",
            "notes", "source", "source_workflow")
 # What a timeline can be narrowed to, by what an event did, not by the action that did it: an outbound contact that
@@ -62,6 +64,9 @@ def _timeline(kind: str | None, goes_on: bool) -> Select:
                _firm_of(event.c.before).label("firm_before"), _firm_of(event.c.after).label("firm_after"),
                select(_UNDOING.c.id).where(_UNDOING.c.undoes_batch_id == event.c.batch_id,
                                            _UNDOING.c.lead_id == event.c.lead_id).exists().label("is_undone"),
+               select(func.count()).select_from(
+                   select(_UNDOING.c.lead_id).where(_UNDOING.c.batch_id == event.c.batch_id).correlate(event)
+                   .limit(MOST_COUNTED + 1).subquery()).scalar_subquery().label("batch_size"),
                *(_ATTEMPTS.c[name] for name in ("method", "direction", "subject", "notes", "occurred_at")))
         .select_from(event)
         .outerjoin(_USERS, _USERS.c.id == event.c.actor_id)
@@ -147,7 +152,8 @@ def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, kind: str | 
     """A lead's events, newest first, in one round trip; ``kind``, one of KINDS, leaves out the others.
 
     Each has id, at, action, source, before, after, batch_id, actor (a name), is_undone, firm_before and firm_after
-    (names, for a change of ``lead_company_id``), and its contact if any. ``limit`` is in events; ``before_id`` pages on
+    (names, for a change of ``lead_company_id``), batch_size (events; MOST_COUNTED + 1 is “more than that”), and its
+    contact if any. ``limit`` is in events; ``before_id`` pages on
     behind that event. The events of a lead of another company are nowhere to be found: the list is empty. Raises
     Invalid for an unknown kind.
     """

@@ -16,6 +16,7 @@ from lib.models import LINKEDIN_KEY, Lead
 MOST_LINES = 500
 _LEADS = Lead.__table__
 _KEY = literal_column(LINKEDIN_KEY)
+_ADDRESS = re.compile(rf"(?P<linkedin>[^\s,;]*linkedin\.com/[^\s,;]*)|{EMAIL.pattern}", re.IGNORECASE)
 _FOUND = (
     select(_LEADS.c.id, _LEADS.c.first_name, _LEADS.c.last_name, _LEADS.c.email, _LEADS.c.status,
            _KEY.label("linkedin"))
@@ -42,14 +43,14 @@ class Pasted:
 def resolve(session: Session, actor: Actor, lines: str | Sequence[str]) -> Pasted:
     """The company's leads that these lines name, in one round trip. Empty lines and repeats do not matter.
 
-    An address may stand among other words of a line, as in “Ada Lovelace <ada@example.com>”. Raises Invalid when there
+    An address may stand among other words of a line, as in “Ada Lovelace <ada@example.com>”, and several on one. Raises Invalid when there
     are more than MOST_LINES.
     """
     lines = lines.splitlines() if isinstance(lines, str) else lines
     wanted = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if len(wanted) > MOST_LINES:
         raise Invalid.field("lines", f"These are {len(wanted):,} lines; at most {MOST_LINES} can be looked up at once.")
-    named = {line: _named(line) for line in wanted}
+    named = {shown: (kind, value) for line in wanted for shown, kind, value in _named(line)}
     emails = [value for kind, value in named.values() if kind == "email"]
     keys = [value for kind, value in named.values() if kind == "linkedin"]
     by_email: dict[str, list[Row]] = {}
@@ -60,23 +61,25 @@ def resolve(session: Session, actor: Actor, lines: str | Sequence[str]) -> Paste
             by_key.setdefault(row.linkedin, []).append(row)
     leads: dict[uuid.UUID, Row] = {}
     unknown, ambiguous = [], []
-    for line, (kind, value) in named.items():
+    for shown, (kind, value) in named.items():
         found = {"email": by_email, "linkedin": by_key}.get(kind, {}).get(value, [])
         if len(found) == 1:
             leads[found[0].id] = found[0]
         else:
-            (ambiguous if found else unknown).append(line)
+            (ambiguous if found else unknown).append(shown)
     return Pasted(list(leads.values()), unknown, ambiguous)
 
 
-def _named(line: str) -> tuple[str, str]:
-    """What a line names: (“email”, address), (“linkedin”, key) or (“”, "")."""
-    if "linkedin.com/" in line.lower():
-        address = re.search(r"\S*linkedin\.com/\S*", line, re.IGNORECASE)[0].strip("<>()[],;\"'")
-        if not address.isprintable():
-            # PostgreSQL could not even be asked about it.
-            return "", ""
-        return "linkedin", linkedin_key(address)
-    if address := EMAIL.search(line.lower()):
-        return "email", address[0]
-    return "", ""
+def _named(line: str) -> list[tuple[str, str, str]]:
+    """What a line names, each as it stands there: (“email”, address) or (“linkedin”, key); (“”, "") for nothing."""
+    found = []
+    for match in _ADDRESS.finditer(line):
+        shown = match[0].strip("<>()[],;\"'")
+        if match["linkedin"] is None:
+            found.append((shown, "email", shown.lower()))
+        elif shown.isprintable():
+            # Of what is not, PostgreSQL could not even be asked.
+            found.append((shown, "linkedin", linkedin_key(shown)))
+    if len(found) < 2:
+        return [(line, kind, value) for _, kind, value in found] or [(line, "", "")]
+    return found

@@ -106,3 +106,18 @@ def test_an_error_that_nobody_expected_is_said_with_a_number_and_without_its_wor
     assert "nothing was changed" in notice.text
     assert "secret" not in notice.text
     assert notice.text.rstrip(".").split()[-1] in caplog.text
+
+
+def test_an_undo_that_is_stopped_can_be_begun_again(session, cast, desk, some, monkeypatch):
+    outcome = bulk.tag(session, cast.alice, some, add=["x"])
+    monkeypatch.setattr(jobs.Job, "progress", lambda job, done: _stop())
+
+    jobs.take_back(desk, cast.alice.user_id, outcome.batch_id, 3)
+
+    [notice] = ended(desk)
+    assert (notice.text, notice.done, notice.batch_id) == ("Stopped. Nothing was changed.", False, outcome.batch_id)
+    assert {tuple(row(session, each).tags) for each in some} == {("x",)}
+
+
+def _stop():
+    raise jobs.Stopped("Stopped. Nothing was changed.")

@@ -81,3 +81,13 @@ def test_a_pasted_profile_is_found_however_it_is_written(session, cast, address)
     bare = address.split("linkedin.com")[1].rstrip("/").split("?")[0].rstrip("/")
     for line in (address, f"linkedin.com{bare}", f"HTTPS://WWW.LINKEDIN.COM{bare}/?trk=1"):
         assert pasted.resolve(session, cast.tess, [line]).ids == [lead_id]
+
+
+@pytest.mark.parametrize("between", ["; ", ", ", "\t", " ", ">, Bob <"])
+def test_every_address_of_a_line_is_looked_up_or_named(session, cast, ada, between):
+    bob = make_lead(session, cast.alice, email="bob@acme.example", linkedin_url="linkedin.com/in/bob")
+
+    found = pasted.resolve(session, cast.tess, between.join(
+        ["ada@acme.example", "nobody@acme.example", "https://linkedin.com/in/bob"]))
+
+    assert (found.ids, found.unknown, found.ambiguous) == ([ada, bob], ["nobody@acme.example"], [])

@@ -20,7 +20,7 @@ from lib.history import Outcome
 from lib.imports import Duplicates, Plan
 from lib.report import Fate, Report
 from lib.spreadsheets import Table
-from lib.ui import jobs, words
+from lib.ui import identity, jobs, words
 from lib.ui.desk import Desk
 from lib.users import Member
 
@@ -147,12 +147,15 @@ def act(desk: Desk, user_id: uuid.UUID, draft: Draft, plan: Plan) -> None:
 
 
 def result(desk: Desk, draft: Draft) -> None:
-    """What the import has done. Its Undo is in the line above."""
+    """What the import has done, and its Undo, which stays here when the line above has other news."""
     _summary(draft.result, done=True)
     if draft.batch_id in desk.undone:
         st.caption("It has been taken back since.")
     with st.container(horizontal=True, vertical_alignment="center"):
         _download(draft.result, "Report for each row", draft, "report")
+        if draft.batch_id is not None and draft.batch_id not in desk.undone:
+            st.button("Undo this import", icon=":material/undo:", key="undo_import", on_click=jobs.take_back,
+                      args=(desk, identity.current_user_id(), draft.batch_id, draft.result.total))
         st.button("Import another file", icon=":material/upload_file:", key="another", on_click=_another, args=(desk,))
     problems(draft.result)
 

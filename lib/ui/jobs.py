@@ -8,14 +8,14 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import streamlit as st
 from sqlalchemy.orm import Session
 
 from lib import undo
 from lib.auth import Actor
-from lib.errors import LeadDeskError
+from lib.errors import DatabaseUnavailable, LeadDeskError
 from lib.history import Outcome
 from lib.ui import desk as desks
 from lib.ui import words
@@ -57,6 +57,8 @@ class Job:
     is_watched: bool = False
     form: str | None = None
     """Where a failure is told, if that is still open when it comes."""
+    undoes: uuid.UUID | None = None
+    """The batch that is being undone; it can be undone later when the job comes to nothing."""
 
     def progress(self, done: int) -> None:
         """Note that ``done`` are done so far. Raises Stopped when the user has had enough."""
@@ -70,7 +72,7 @@ class Job:
 
 
 def start(desk: Desk, user_id: uuid.UUID, title: str, total: int, work: Work, said: Words, *, noun: str = "lead",
-          form: str | None = None) -> None:
+          form: str | None = None, undoes: uuid.UUID | None = None) -> None:
     """Start a job: ``work`` with the session, the actor and ``progress``, in one transaction. Called from a callback.
 
     Returns when the job has ended, or after PATIENCE seconds, from when on ``draw`` shows how far it is. What became
@@ -81,7 +83,7 @@ def start(desk: Desk, user_id: uuid.UUID, title: str, total: int, work: Work, sa
             busy = Stopped(f"{desk.job.title} is still going on. Wait for it, or stop it.")
             desks.report(desk, busy, said, form=form)
             return
-        job = desk.job = Job(title, total, noun=noun, form=form)
+        job = desk.job = Job(title, total, noun=noun, form=form, undoes=undoes)
         job.thread = threading.Thread(target=_run, args=(desk, user_id, job, work, said), daemon=True,
                                       name=f"job of {user_id}")
         job.thread.start()
@@ -95,7 +97,7 @@ def take_back(desk: Desk, user_id: uuid.UUID, batch_id: uuid.UUID, size: int = 0
         return f"Undone for {words.counted(len(outcome.done), 'lead')}."
 
     start(desk, user_id, "Undoing", size,
-          lambda session, actor, progress: undo.undo(session, actor, batch_id, progress=progress), said)
+          lambda session, actor, progress: undo.undo(session, actor, batch_id, progress=progress), said, undoes=batch_id)
 
 
 def draw(desk: Desk) -> None:
@@ -147,3 +149,5 @@ def _run(desk: Desk, user_id: uuid.UUID, job: Job, work: Work, said: Words) -> N
                              f"your administrator the number {number}.")
     with desk.lock:
         desks.report(desk, outcome, said, form=job.form)
+        if job.undoes is not None and isinstance(outcome, Stopped | DatabaseUnavailable):
+            desk.outbox[-1] = replace(desk.outbox[-1], batch_id=job.undoes, size=job.total)

@@ -87,8 +87,10 @@ def _one(desk: Desk, actor: Actor, row: Row, now: datetime) -> None:
             if may_correct(actor, row.user_id):
                 st.button("Edit", type="tertiary", key=f"edit:{row.id}", on_click=contact_edit.request,
                           args=(desk, row))
-                st.button("Remove", type="tertiary", key=f"remove:{row.id}", on_click=contact_edit.remove,
-                          args=(desk, actor.user_id, row))
+                # In two steps: the next contact moves to where the mouse is.
+                with st.popover("Remove", type="tertiary", key=f"removing:{row.id}"):
+                    st.button("Remove this contact", icon=":material/delete:", key=f"remove:{row.id}",
+                              on_click=contact_edit.remove, args=(desk, actor.user_id, row))
         method = words.METHOD.get(row.method, row.method)
         who = f"{method} by {row.made_by}" if outbound else f"{method} from them, noted by {row.made_by}"
         st.caption(" · ".join(words.plain(part) for part in (

@@ -9,6 +9,7 @@ from sqlalchemy import Row
 
 from lib.auth import Actor, may_undo
 from lib.fields import LABELS
+from lib.history import MOST_COUNTED
 from lib.models import Direction
 from lib.ui import jobs, words
 from lib.ui.desk import Desk
@@ -54,12 +55,20 @@ def draw(desk: Desk, actor: Actor, lead_id: uuid.UUID, events: Sequence[Row], ki
                     st.markdown(f"**{words.plain(event.subject)}**")
                 if event.notes:
                     _notes(event.notes)
-            if may_undo(actor, event.actor_id) and not event.is_undone and event.action != "created":
-                st.button("Undo", icon=":material/undo:", type="tertiary", key=f"undo_event:{event.id}",
+            if may_undo(actor, event.actor_id) and not event.is_undone:
+                st.button(_undo_label(event), icon=":material/undo:", type="tertiary", key=f"undo_event:{event.id}",
                           on_click=_undo, args=(desk, actor.user_id, event.batch_id))
     if len(events) > limit:
         st.button("Show older", key="older", icon=":material/expand_more:", type="tertiary",
                   on_click=_show_older, args=(desk, lead_id, kind or ALL))
+
+
+def _undo_label(event: Row) -> str:
+    """What Undo takes back: a batch goes whole, so it names how many leads that are."""
+    if event.batch_size > 1:
+        return "Undo for " + (f"{MOST_COUNTED:,}+ leads" if event.batch_size > MOST_COUNTED else
+                              words.counted(event.batch_size, "lead"))
+    return "Remove this lead" if event.action == "created" else "Undo"
 
 
 def _notes(text: str) -> None:

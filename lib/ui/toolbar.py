@@ -66,12 +66,14 @@ def nothing_found(view: View) -> None:
     state = st.session_state
     narrowed = state.get("q") or state.get("status")
     with st.container(border=True, horizontal_alignment="center", key="empty"):
+        if actions.page_number(PAGE) > 1:
+            st.markdown(":material/inbox: The list does not go on this far.", width="content")
+            st.button("Go to the first page", key="first", on_click=_first_page)
+            return
         st.markdown(":material/search_off: No lead in this list matches your search and filters."
                     if narrowed else f":material/inbox: {view.empty}", width="content")
         if narrowed:
             st.button("Clear search and filters", key="clear", on_click=show, args=(state["view"],))
-        elif actions.page_number(PAGE) > 1:
-            st.button("Go to the first page", key="first", on_click=_first_page)
 
 
 def _first_page() -> None:

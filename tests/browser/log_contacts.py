@@ -58,6 +58,11 @@ class LogContactsPage:
         """A contact in the list of recent ones."""
         return self.page.locator(f"[class*='st-key-contact-{contact_id}']")
 
+    def remove(self, contact_id: uuid.UUID) -> None:
+        """Remove a contact, in its two steps."""
+        self.contact(contact_id).get_by_role("button", name="Remove").click()
+        self.page.get_by_role("button", name="Remove this contact").click()
+
     def edit(self, contact_id: uuid.UUID) -> Locator:
         """Open a contact; its dialog."""
         self.contact(contact_id).get_by_role("button", name="Edit").click()

@@ -60,7 +60,7 @@ def test_a_call_is_logged_for_a_rep_from_a_list_then_corrected_removed_and_undon
     assert (only(session, four["Ada"]).notes, row(session, four["Ada"]).status) == ("Nobody picked up", "contacted")
 
     page.desk.settled()
-    page.contact(ada.id).get_by_role("button", name="Remove").click()
+    page.remove(ada.id)
     page.desk.said("Call with Ada Acme removed.")
     expect(page.contact(ada.id)).to_be_hidden()
     assert (row(session, four["Ada"]).contact_count, row(session, four["Ada"]).status) == (0, "enriched")
