@@ -19,8 +19,8 @@ def draw() -> None:
     asks = Statistics(desk, actor, now)
 
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header("Workload", anchor=False)
-        as_of = st.empty()
+        st.header("Workload", anchor=False, width="content")
+        as_of = st.container(width="content")
         st.button("Refresh", icon=":material/refresh:", type="tertiary", key="refresh", on_click=statistics.forget,
                   args=(desk,), help="Count everything anew. Otherwise numbers are up to a minute old.")
         st.space("stretch")

@@ -205,13 +205,13 @@ def _bars(people: Sequence[Rep]) -> dict[str, str] | None:
     said = alt.Chart(totals).mark_text(align="left", dx=5, fontSize=12, color=charts.text_colour()).encode(
         y=y, x=alt.X("open:Q", scale=scale), text="said:N")
     chart = alt.layer(drawn, said).properties(
-        height=charts.height_of(labels) * len(people) + 60).configure_view(stroke=None)
+        height=charts.height_of(labels) * len(people) + charts.PADDING + 50).configure_view(stroke=None)
     with st.container(height=HEIGHT if len(people) > AT_ONCE else "content", border=False, key="desks"):
         return charts.show(chart, "desks_chart", is_open=True)
 
 
 def _tile(label: str, number: int | None, rule: str, page: str = "", asked: Mapping[str, object] | None = None) -> None:
-    with st.container(border=True, gap=None):
+    with st.container(border=True, gap=None, height="stretch"):
         st.metric(label, "–" if number is None else f"{number:,}", help=rule)
         if page:
             st.page_link(page, label="Show", query_params=asked, width="content")
