@@ -33,8 +33,9 @@ def draw() -> None:
     numbers = asks.ask("numbers", lambda session: lists.numbers(session, actor, now=now))
     people = None if loads is None else team_load.reps(team, loads)
     team_load.tiles(actor, people, pool, numbers and numbers.due, team)
-    for finding in team_load.findings(people or [], pool or [], now):
-        st.markdown(finding)
+    with st.container(gap="xsmall", key="findings"):
+        for finding in team_load.findings(people or [], pool or [], now):
+            st.markdown(finding)
 
     if people is not None:
         st.subheader("Open leads of each", anchor=False, help="Leads that they own with any status but Converted and "

@@ -73,14 +73,15 @@ def bars(rows: Sequence[Bar], key: str, *, is_open: bool = False) -> str | None:
     frame = pd.DataFrame({
         "label": labels, "value": [row.value or 0.0 for row in rows], "said": [row.said for row in rows],
         "tip": [row.tip or row.said for row in rows], "colour": [row.colour for row in rows],
-        "key": [row.key for row in rows], "name": [row.label for row in rows]})
+        "key": [row.key for row in rows], "name": [row.label for row in rows],
+        "told": [f"{row.label}: {row.tip or row.said}" for row in rows]})
     longest = max(frame["value"].max(), 1e-9)
     base = alt.Chart(frame).encode(
         y=alt.Y("label:N", sort=labels, axis=named_axis()),
         x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, longest * room_for(list(frame["said"]))], nice=False)),
         tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("tip:N", title="  ")])
     drawn = base.mark_bar(size=BAR + 2, cornerRadiusEnd=2, **({"cursor": "pointer"} if is_open else {})).encode(
-        color=alt.Color("colour:N", scale=None))
+        color=alt.Color("colour:N", scale=None), description="told:N")
     if is_open:
         drawn = drawn.add_params(alt.selection_point(name="bar", fields=["key"], toggle=False))
     said = base.mark_text(align="left", dx=5, fontSize=12, color=text_colour()).encode(text="said:N")

@@ -160,12 +160,13 @@ def _over_time(counts: Mapping[tuple[date, str], int], length: int, first: date,
         below = counts.get((day, Direction.OUTBOUND), 0) if direction == Direction.INBOUND else 0
         rows.append({"begin": _moment(max(day, first)), "end": _moment(day, length), "contacts": count, "low": below,
                      "high": below + count, "direction": words.DIRECTION[Direction(direction)],
-                     "day": f"{day:%a %-d %b %Y}"})
+                     "day": f"{day:%a %-d %b %Y}",
+                     "told": f"{day:%-d %b %Y}, {words.DIRECTION[Direction(direction)]}: {count:,}"})
     return alt.Chart(pd.DataFrame(rows)).mark_bar(stroke=None, binSpacing=1).encode(
         x=alt.X("begin:Q", title=None, scale=alt.Scale(domain=[_moment(first), _moment(last, 1)], nice=False),
                 axis=alt.Axis(values=[_moment(first, step * ((last - first).days // 4)) for step in range(5)],
                               labelExpr="utcFormat(datum.value, '%-d %b')", labelFlush=True, grid=False)),
-        x2="end", y2="high",
+        x2="end", y2="high", description="told:N",
         y=alt.Y("low:Q", title=None, axis=alt.Axis(tickMinStep=1, tickCount=3, format=",d"),
                 scale=alt.Scale(domain=[0, most])),
         color=alt.Color("direction:N", legend=alt.Legend(title=None, orient="top", labelLimit=0),

@@ -1,0 +1,28 @@
+"""The page Workload as a manager sees it: numbers, bars to click on, tables behind them."""
+
+from typing import Self
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.desk import DeskPage
+
+
+class WorkloadPage:
+    def __init__(self, desk: DeskPage) -> None:
+        self.desk, self.page = desk, desk.page
+        # The last of the charts: whatever stands above it has been drawn.
+        expect(self.page.get_by_role("heading", name="What led to conversions")).to_be_visible()
+
+    def bar(self, told: str) -> Locator:
+        """A bar, by what assistive technology reads: “Alice Adams, Contacted: 2 leads”."""
+        return self.page.get_by_role("graphics-symbol", name=told, exact=True).first
+
+    def open_bar(self, told: str) -> DeskPage:
+        self.bar(told).click()
+        expect(self.page.get_by_role("heading", name="All leads")).to_be_visible()
+        return self.desk
+
+    def period(self, label: str) -> Self:
+        self.page.get_by_role("radio", name=label).or_(self.page.get_by_role("button", name=label)).first.click()
+        self.desk.settled()
+        return self
