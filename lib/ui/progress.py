@@ -74,7 +74,7 @@ def funnel(stages: Sequence[Stage]) -> None:
         st.markdown("**Time in the status**, in the middle", help="Of the stays that have ended, half were no longer.")
         charts.bars([Bar(words.STATUS[each.status], each.median.total_seconds() if each.median else None,
                          words.lasting(each.median) if each.median is not None else "–",
-                         tip=f"{words.counted(each.left, 'stay')} ended", colour=charts.STATUS[each.status])
+                         tip=_stay(each), colour=charts.STATUS[each.status])
                      for each in stages], "stays")
     charts.table(pd.DataFrame([{
         "Status": words.STATUS[each.status], "Entered": each.entered, "Went on": each.went_on,
@@ -213,6 +213,11 @@ def _entered(stage: Stage) -> str:
     if stage.went_on is None or not stage.entered:
         return f"{stage.entered:,}"
     return f"{stage.entered:,} · {stage.went_on / stage.entered:.0%} went on"
+
+
+def _stay(stage: Stage) -> str:
+    ended = f"{words.counted(stage.left, 'stay')} ended"
+    return ended if stage.median is None else f"{words.lasting(stage.median)} in the middle, {ended}"
 
 
 def _channel(method: str | None) -> str:

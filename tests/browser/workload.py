@@ -1,5 +1,6 @@
 """The page Workload as a manager sees it: numbers, bars to click on, tables behind them."""
 
+import re
 from typing import Self
 
 from playwright.sync_api import Locator, expect
@@ -15,7 +16,7 @@ class WorkloadPage:
 
     def bar(self, told: str) -> Locator:
         """A bar, by what assistive technology reads: “Alice Adams, Contacted: 2 leads”."""
-        return self.page.get_by_role("graphics-symbol", name=told, exact=True).first
+        return self.page.locator(f"path[aria-roledescription=bar][aria-label='{told}']").first
 
     def open_bar(self, told: str) -> DeskPage:
         self.bar(told).click()
@@ -24,5 +25,14 @@ class WorkloadPage:
 
     def period(self, label: str) -> Self:
         self.page.get_by_role("radio", name=label).or_(self.page.get_by_role("button", name=label)).first.click()
+        expect(self.page).to_have_url(re.compile(label.replace(" ", ".")))
+        self.desk.settled()
+        return self
+
+    def colleague(self, name: str) -> Self:
+        # A menu closes when the page is scrolled, which the browser tells a moment after it has.
+        self.page.get_by_role("heading", name="Activity").scroll_into_view_if_needed()
+        self.page.wait_for_timeout(500)
+        self.desk.choose("Colleague", name)
         self.desk.settled()
         return self
