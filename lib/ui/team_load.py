@@ -19,8 +19,8 @@ from lib.views import OPEN, VIEWS
 from lib.workload import AGES, Load, Unowned
 
 LEADS, QUEUE = "../pages/all_leads.py", "../pages/my_queue.py"
-# So many desks are seen at once; more of them are scrolled through.
-AT_ONCE, HEIGHT = 18, 560
+# Pixels of bars that are seen at once; more are scrolled through.
+HEIGHT = 560
 SOURCES = 8
 # Much is this many times what half of the team has, or five leads more where that is next to nothing.
 MUCH = 1.5
@@ -215,10 +215,13 @@ def _bars(people: Sequence[Rep]) -> dict[str, str] | None:
     ).add_params(alt.selection_point(name="bar", fields=["owner", "status"], toggle=False))
     said = alt.Chart(totals).mark_text(align="left", dx=5, fontSize=12, color=charts.text_colour()).encode(
         y=y, x=alt.X("open:Q", scale=scale), text="said:N")
-    chart = alt.layer(drawn, said).properties(
-        height=charts.height_of(labels) * len(people) + charts.PADDING + 50).configure_view(stroke=None)
-    with st.container(height=HEIGHT if len(people) > AT_ONCE else "content", border=False, key="desks"):
-        return charts.show(chart, "desks_chart", is_open=True)
+    height = charts.height_of(labels) * len(people) + charts.PADDING + 50
+    chart = alt.layer(drawn, said).properties(height=height).configure_view(stroke=None)
+    with st.container(height=HEIGHT if height > HEIGHT else "content", border=False, key="desks"):
+        clicked = charts.show(chart, "desks_chart", is_open=True)
+    if height > HEIGHT:
+        st.caption(f"{words.counted(len(people), 'desk')}, the fullest first: scroll the chart for the others.")
+    return clicked
 
 
 def _tile(label: str, number: int | None, rule: str, page: str = "", asked: Mapping[str, object] | None = None) -> None:

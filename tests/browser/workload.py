@@ -24,7 +24,7 @@ class WorkloadPage:
         return self.desk
 
     def period(self, label: str) -> Self:
-        self.page.get_by_role("radio", name=label).or_(self.page.get_by_role("button", name=label)).first.click()
+        self.page.locator(".st-key-period").get_by_text(label, exact=True).click()
         expect(self.page).to_have_url(re.compile(label.replace(" ", ".")))
         self.desk.settled()
         return self
