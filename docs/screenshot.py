@@ -4,12 +4,15 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import quote_plus
 
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.app import App
 
 FOLDER = Path(__file__).parent
+# Manages the sample team.
+MANAGER = quote_plus("Henrike Vosskamp · Manager")
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -28,14 +31,19 @@ def main() -> None:
                 picture(browser, app.url, "all-leads.png", DESKTOP, "light",
                         "leads?stage=Contacted&stage=Conversing&contacted_before=14+days+ago&order=Best+score")
                 picture(browser, app.url, "log-contacts.png", DESKTOP, "light", "log-contacts", shows="Recent contacts")
+                for name, size, scheme in (("workload.png", DESKTOP, "light"), ("workload-dark.png", DESKTOP, "dark"),
+                                           ("workload-phone.png", PHONE, "light")):
+                    picture(browser, app.url, name, size, scheme, f"workload?as={MANAGER}", shows="Open leads of each")
+                picture(browser, app.url, "workload-progress.png", DESKTOP, "light", f"workload?as={MANAGER}",
+                        shows="What led to conversions", at="How it goes")
                 browser.close()
         finally:
             app.stop()
 
 
 def picture(browser: Browser, url: str, name: str, size: dict[str, int], scheme: str,
-            address: str = "?view=My+follow-ups+due", *, open_first: bool = False, shows: str = "") -> None:
-    """Take one; ``shows`` is the heading to wait for on a page without a list."""
+            address: str = "?view=My+follow-ups+due", *, open_first: bool = False, shows: str = "", at: str = "") -> None:
+    """Take one; ``shows`` is the heading to wait for on a page without a list, ``at`` the one to scroll to."""
     context = browser.new_context(viewport=size, color_scheme=scheme)
     page = context.new_page()
     page.goto(f"{url}/{address}")
@@ -47,6 +55,8 @@ def picture(browser: Browser, url: str, name: str, size: dict[str, int], scheme:
         box = page.locator("[data-testid=stDataFrame]").bounding_box()
         page.mouse.click(box["x"] + 102, box["y"] + 53)
         page.get_by_role("heading", name="History").wait_for()
+    if at:
+        page.get_by_role("heading", name=at).evaluate("heading => heading.scrollIntoView()")
     # The canvas of the list is painted a moment after its cells are announced.
     page.wait_for_timeout(2000)
     page.screenshot(path=FOLDER / name)

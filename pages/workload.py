@@ -20,8 +20,8 @@ def draw() -> None:
     asks = Statistics(desk, actor, now)
 
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header("Workload", anchor=False)
-        as_of = st.empty()
+        st.header("Workload", anchor=False, width="content")
+        as_of = st.container(width="content")
         st.button("Refresh", icon=":material/refresh:", type="tertiary", key="refresh", on_click=statistics.forget,
                   args=(desk,), help="Count everything anew. Otherwise numbers are up to a minute old.")
         st.space("stretch")
@@ -35,8 +35,9 @@ def draw() -> None:
     numbers = asks.ask("numbers", lambda session: lists.numbers(session, actor, now=now))
     people = None if loads is None else team_load.reps(team, loads)
     team_load.tiles(actor, people, pool, numbers and numbers.due, team)
-    for finding in team_load.findings(people or [], pool or [], now):
-        st.markdown(finding)
+    with st.container(gap="xsmall", key="findings"):
+        for finding in team_load.findings(people or [], pool or [], now):
+            st.markdown(finding)
 
     if people is not None:
         st.subheader("Open leads of each", anchor=False, help="Leads that they own with any status but Converted and "

@@ -23,6 +23,8 @@ ONE, TWO, THREE = "#3d7fb0", "#7fb0d3", "#b4cfe2"
 
 NAME_WIDTH = 18
 LINE, BAR = 15, 12
+# What Streamlit takes off the height of a chart for itself.
+PADDING = 20
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ def height_of(labels: Sequence[str]) -> int:
 
 
 def named_axis() -> alt.Axis:
-    return alt.Axis(title=None, labelExpr="split(datum.label, '\\n')", labelLimit=0, labelFontSize=12, ticks=False,
+    """An axis of such names. The first of several lines is what Vega puts beside the bar, so the lot is moved up."""
+    lines = "length(split(datum.value, '\\n'))"
+    up = {"condition": [{"test": f"{lines} == {count}", "value": -(count - 1) * LINE / 2} for count in range(2, 8)],
+          "value": 0}
+    return alt.Axis(title=None, labelOffset=up, labelLineHeight=LINE, labelExpr="split(datum.label, '\\n')", labelLimit=0, labelFontSize=12, ticks=False,
                     domain=False, labelPadding=6, labelOverlap=False)
 
 
@@ -67,18 +73,19 @@ def bars(rows: Sequence[Bar], key: str, *, is_open: bool = False) -> str | None:
     frame = pd.DataFrame({
         "label": labels, "value": [row.value or 0.0 for row in rows], "said": [row.said for row in rows],
         "tip": [row.tip or row.said for row in rows], "colour": [row.colour for row in rows],
-        "key": [row.key for row in rows], "name": [row.label for row in rows]})
+        "key": [row.key for row in rows], "name": [row.label for row in rows],
+        "told": [f"{row.label}: {row.tip or row.said}" for row in rows]})
     longest = max(frame["value"].max(), 1e-9)
     base = alt.Chart(frame).encode(
         y=alt.Y("label:N", sort=labels, axis=named_axis()),
         x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, longest * room_for(list(frame["said"]))], nice=False)),
         tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("tip:N", title="  ")])
     drawn = base.mark_bar(size=BAR + 2, cornerRadiusEnd=2, **({"cursor": "pointer"} if is_open else {})).encode(
-        color=alt.Color("colour:N", scale=None))
+        color=alt.Color("colour:N", scale=None), description="told:N")
     if is_open:
         drawn = drawn.add_params(alt.selection_point(name="bar", fields=["key"], toggle=False))
     said = base.mark_text(align="left", dx=5, fontSize=12, color=text_colour()).encode(text="said:N")
-    chart = alt.layer(drawn, said).properties(height=height_of(labels) * len(rows)).configure_view(stroke=None)
+    chart = alt.layer(drawn, said).properties(height=height_of(labels) * len(rows) + PADDING).configure_view(stroke=None)
     picked = show(chart, key, is_open=is_open)
     return picked["key"] if picked else None
 

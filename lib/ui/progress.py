@@ -2,9 +2,9 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import altair as alt
 import pandas as pd
@@ -27,7 +27,6 @@ BY_WEEK = 100
 ENOUGH = 20
 # Attempts from this one on are one bar.
 MANY = 8
-DIRECTION = {Direction.OUTBOUND: "We reached out", Direction.INBOUND: "They got in touch"}
 NAMELESS = "No contact on record"
 
 
@@ -47,7 +46,7 @@ class Asked:
 
 def filters(team: Sequence[Member], sources: Sequence[str]) -> Asked:
     people = {"": "Everybody"} | {key: name for key, name in finder.owners(team).items() if len(key) == 36}
-    with st.grid(3, min_column_width=160, gap="small", key="progress_filters", vertical_alignment="bottom"):
+    with st.grid(3, min_column_width=230, gap="small", key="progress_filters", vertical_alignment="bottom"):
         days = st.segmented_control("Period", list(PERIODS), default=90, format_func=PERIODS.get, key="period",
                                     bind="query-params", required=True,
                                     help="So many days before today, and today, in your time zone.")
@@ -75,7 +74,7 @@ def funnel(stages: Sequence[Stage]) -> None:
         st.markdown("**Time in the status**, in the middle", help="Of the stays that have ended, half were no longer.")
         charts.bars([Bar(words.STATUS[each.status], each.median.total_seconds() if each.median else None,
                          words.lasting(each.median) if each.median is not None else "–",
-                         tip=f"{words.counted(each.left, 'stay')} ended", colour=charts.STATUS[each.status])
+                         tip=_stay(each), colour=charts.STATUS[each.status])
                      for each in stages], "stays")
     charts.table(pd.DataFrame([{
         "Status": words.STATUS[each.status], "Entered": each.entered, "Went on": each.went_on,
@@ -97,18 +96,18 @@ def activity(touches: Sequence[Touches], asked: Asked, today: date) -> None:
     for touch in touches:
         counts[begins[touch.day], touch.method, touch.direction] += touch.count
     what = "Week from" if by_week else "Day"
-    frame = pd.DataFrame([{"day": day.isoformat(), "method": method, "direction": DIRECTION[Direction(direction)],
-                           "contacts": count} for (day, method, direction), count in sorted(counts.items())])
+    most = max(sum(counts[day, method, direction] for direction in Direction) for day, method, _ in counts)
     first = today - timedelta(days=asked.days)
-    for place, columns in enumerate((tuple(Method)[:2], tuple(Method)[2:])):
-        for column, method in zip(st.columns(2, gap="large"), columns, strict=True):
-            mine = frame[frame["method"] == method]
+    for pair in (tuple(Method)[:2], tuple(Method)[2:]):
+        for column, method in zip(st.columns(2, gap="large"), pair, strict=True):
+            mine = {(day, direction): count for (day, by, direction), count in counts.items() if by == method}
             with column:
-                st.markdown(f"{words.METHOD_ICON[method]} **{words.METHOD[method]}**: {mine['contacts'].sum():,}")
-                charts.show(_over_time(mine, what, first, today, int(frame["contacts"].max()), by_week,
-                                       legend=place == 0), f"activity_{method}")
+                st.markdown(f"{words.METHOD_ICON[method]} **{words.METHOD[method]}**: "
+                            + (words.counted(sum(mine.values()), "contact") if mine else "none"))
+                if mine:
+                    charts.show(_over_time(mine, 7 if by_week else 1, first, today, most), f"activity_{method}")
     charts.table(pd.DataFrame([{what: day, "Method": words.METHOD.get(method, method),
-                                "Direction": DIRECTION[Direction(direction)], "Contacts": count}
+                                "Direction": words.DIRECTION[Direction(direction)], "Contacts": count}
                                for (day, method, direction), count in sorted(counts.items(), reverse=True)]),
                  "activity", {what: st.column_config.DateColumn(format="D MMM YYYY")})
 
@@ -154,24 +153,37 @@ def attribution(shares: Sequence[Share]) -> None:
                  "shares", {"Equal parts": st.column_config.NumberColumn(format="%.1f")})
 
 
-def _over_time(frame: pd.DataFrame, what: str, first: date, last: date, most: int, by_week: bool, *,
-               legend: bool) -> alt.Chart:
-    """Bars over the whole period. Days travel as text and are drawn in UTC, so that no browser moves them."""
-    moments = [alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True)
-               for day in (first, last + timedelta(days=1))]
-    return alt.Chart(frame).mark_bar(cornerRadiusEnd=1).encode(
-        x=alt.X("day:T", timeUnit="utcyearmonthdate", title=None, bandPosition=0,
-                scale=alt.Scale(type="utc", domain=moments),
-                axis=alt.Axis(format="%-d %b", labelOverlap=True, tickCount=5, grid=False)),
-        y=alt.Y("contacts:Q", title=None, axis=alt.Axis(tickMinStep=1, tickCount=3)),
-        color=alt.Color("direction:N", scale=alt.Scale(domain=list(DIRECTION.values()), range=[charts.ONE, charts.THREE]),
-                        legend=alt.Legend(title=None, orient="top", labelLimit=0) if legend else None),
-        tooltip=[alt.Tooltip("day:T", title=what, timeUnit="utcyearmonthdate", format="%a %-d %b %Y"),
-                 alt.Tooltip("direction:N", title="Direction"), alt.Tooltip("contacts:Q", title="Contacts", format=",d")],
-    ).properties(height=150)
+def _over_time(counts: Mapping[tuple[date, str], int], length: int, first: date, last: date, most: int) -> alt.Chart:
+    """Bars of ``length`` days. Their axis is one of numbers that reads as one of days: no browser moves them."""
+    rows = []
+    for (day, direction), count in counts.items():
+        below = counts.get((day, Direction.OUTBOUND), 0) if direction == Direction.INBOUND else 0
+        rows.append({"begin": _moment(max(day, first)), "end": _moment(day, length), "contacts": count, "low": below,
+                     "high": below + count, "direction": words.DIRECTION[Direction(direction)],
+                     "day": f"{day:%a %-d %b %Y}",
+                     "told": f"{day:%-d %b %Y}, {words.DIRECTION[Direction(direction)]}: {count:,}"})
+    return alt.Chart(pd.DataFrame(rows)).mark_bar(stroke=None, binSpacing=1).encode(
+        x=alt.X("begin:Q", title=None, scale=alt.Scale(domain=[_moment(first), _moment(last, 1)], nice=False),
+                axis=alt.Axis(values=[_moment(first, step * ((last - first).days // 4)) for step in range(5)],
+                              labelExpr="utcFormat(datum.value, '%-d %b')", labelFlush=True, grid=False)),
+        x2="end", y2="high", description="told:N",
+        y=alt.Y("low:Q", title=None, axis=alt.Axis(tickMinStep=1, tickCount=3, format=",d"),
+                scale=alt.Scale(domain=[0, most])),
+        color=alt.Color("direction:N", legend=alt.Legend(title=None, orient="top", labelLimit=0),
+                        scale=alt.Scale(domain=list(words.DIRECTION.values()), range=[charts.ONE, charts.THREE])),
+        tooltip=[alt.Tooltip("day:N", title="Day" if length == 1 else "Week from"),
+                 alt.Tooltip("direction:N", title="Direction"),
+                 alt.Tooltip("contacts:Q", title="Contacts", format=",d")],
+    ).properties(height=190)
 
 
-def _rates(found: Sequence[Replies] | None, key: str, what: str, name) -> None:
+def _moment(day: date, later: int = 0) -> int:
+    """The beginning of the day, or of one some days later, in milliseconds as Vega counts them."""
+    return int(datetime.combine(day + timedelta(days=later), time(), UTC).timestamp() * 1000)
+
+
+def _rates(found: Sequence[Replies] | None, key: str, what: str,
+           name: Callable[[Replies], str]) -> None:
     if found is None:
         return
     if not found:
@@ -200,7 +212,12 @@ def _few(found: Sequence[Replies] | None) -> list[Replies] | None:
 def _entered(stage: Stage) -> str:
     if stage.went_on is None or not stage.entered:
         return f"{stage.entered:,}"
-    return f"{stage.entered:,} · {stage.went_on / stage.entered:.0%} on"
+    return f"{stage.entered:,} · {stage.went_on / stage.entered:.0%} went on"
+
+
+def _stay(stage: Stage) -> str:
+    ended = f"{words.counted(stage.left, 'stay')} ended"
+    return ended if stage.median is None else f"{words.lasting(stage.median)} in the middle, {ended}"
 
 
 def _channel(method: str | None) -> str:

@@ -19,10 +19,10 @@ from lib.views import OPEN, VIEWS
 from lib.workload import AGES, Load, Unowned
 
 LEADS, QUEUE = "../pages/all_leads.py", "../pages/my_queue.py"
-# So many desks are seen at once; more of them are scrolled through.
-AT_ONCE, HEIGHT = 18, 560
+# Pixels of bars that are seen at once; more are scrolled through.
+HEIGHT = 560
 SOURCES = 8
-# The page links to the leads of a colleague who has this many times as many as half of the others at least.
+# Much is this many times what half of the team has, or five leads more where that is next to nothing.
 MUCH = 1.5
 
 RULES = {
@@ -111,6 +111,9 @@ def findings(people: Sequence[Rep], pool: Sequence[Unowned], now: datetime) -> l
 
 def desks(people: Sequence[Rep], team: Sequence[Member]) -> list[Rep]:
     """Everybody's desk as bars and as a table. Who is ticked in the table, for what can be done with their leads."""
+    if not people:
+        charts.nothing("There are no reps yet, and nobody owns a lead.")
+        return []
     chart, numbers = st.tabs(["Chart", "Table"], key="desks_tabs")
     with chart:
         clicked = _bars(people)
@@ -120,7 +123,14 @@ def desks(people: Sequence[Rep], team: Sequence[Member]) -> list[Rep]:
     with numbers:
         event = st.dataframe(frame_of(people), hide_index=True, key="desks_table", column_config=_columns(),
                              width="stretch", on_select="rerun", selection_mode="multi-row")
-    return [people[place] for place in event["selection"]["rows"] if place < len(people)]
+        picked = [people[place] for place in event["selection"]["rows"] if place < len(people)]
+        if picked:
+            owners = tuple(str(each.id) for each in picked)
+            st.page_link(LEADS, label=f"Show their {words.counted(sum(each.open for each in picked), 'open lead')}",
+                         icon=":material/groups:", query_params=finder.address(Query(owner=owners, stage=OPEN), team))
+        else:
+            st.caption("Tick people to see what they have.")
+    return picked
 
 
 def unassigned(pool: Sequence[Unowned], team: Sequence[Member]) -> None:
@@ -185,11 +195,12 @@ def _bars(people: Sequence[Rep]) -> dict[str, str] | None:
     labels = [charts.wrapped(each.name) for each in people]
     frame = pd.DataFrame([
         {"who": label, "name": each.name, "owner": str(each.id), "status": str(status), "label": words.STATUS[status],
-         "place": place, "leads": each.load.open.get(status, 0), "open": each.open}
+         "place": place, "leads": each.load.open.get(status, 0), "open": each.open,
+         "told": f"{each.name}, {words.STATUS[status]}: {words.counted(each.load.open.get(status, 0), 'lead')}"}
         for label, each in zip(labels, people, strict=True) for place, status in enumerate(OPEN)])
     totals = pd.DataFrame({"who": labels, "open": [each.open for each in people],
                            "said": [f"{each.open:,}" for each in people]})
-    most = max(1, *(each.open for each in people))
+    most = max(1, people[0].open)
     y = alt.Y("who:N", sort=labels, axis=charts.named_axis())
     scale = alt.Scale(domain=[0, most * charts.room_for(list(totals["said"]))], nice=False)
     drawn = alt.Chart(frame).mark_bar(size=16, cursor="pointer").encode(
@@ -197,21 +208,24 @@ def _bars(people: Sequence[Rep]) -> dict[str, str] | None:
         color=alt.Color("label:N", legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=0, symbolType="square"),
                         scale=alt.Scale(domain=[words.STATUS[status] for status in OPEN],
                                         range=[charts.STATUS[status] for status in OPEN])),
-        order=alt.Order("place:Q"),
+        order=alt.Order("place:Q"), description="told:N",
         tooltip=[alt.Tooltip("name:N", title="Whose"), alt.Tooltip("label:N", title="Status"),
                  alt.Tooltip("leads:Q", title="Leads", format=",d"),
                  alt.Tooltip("open:Q", title="Open leads in all", format=",d")],
     ).add_params(alt.selection_point(name="bar", fields=["owner", "status"], toggle=False))
     said = alt.Chart(totals).mark_text(align="left", dx=5, fontSize=12, color=charts.text_colour()).encode(
         y=y, x=alt.X("open:Q", scale=scale), text="said:N")
-    chart = alt.layer(drawn, said).properties(
-        height=charts.height_of(labels) * len(people) + 60).configure_view(stroke=None)
-    with st.container(height=HEIGHT if len(people) > AT_ONCE else "content", border=False, key="desks"):
-        return charts.show(chart, "desks_chart", is_open=True)
+    height = charts.height_of(labels) * len(people) + charts.PADDING + 50
+    chart = alt.layer(drawn, said).properties(height=height).configure_view(stroke=None)
+    with st.container(height=HEIGHT if height > HEIGHT else "content", border=False, key="desks"):
+        clicked = charts.show(chart, "desks_chart", is_open=True)
+    if height > HEIGHT:
+        st.caption(f"{words.counted(len(people), 'desk')}, the fullest first: scroll the chart for the others.")
+    return clicked
 
 
 def _tile(label: str, number: int | None, rule: str, page: str = "", asked: Mapping[str, object] | None = None) -> None:
-    with st.container(border=True, gap=None):
+    with st.container(border=True, gap=None, height="stretch"):
         st.metric(label, "–" if number is None else f"{number:,}", help=rule)
         if page:
             st.page_link(page, label="Show", query_params=asked, width="content")
