@@ -52,7 +52,7 @@ def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *
     An outbound contact adds one to ``contact_count`` and sets the last contact to the latest outbound one (one that is
     logged late never moves it backwards). An inbound one does the same for the responses. The status moves as
     ``outcomes.implied_status`` says, or to ``status``, or not at all where that is ``outcomes.LEAVE``. ``leads.notes``
-    is left alone. ``because`` is why the leads are lost that become lost by this; without one, what the outcome implies.
+    is left alone. ``because`` is why the leads are lost that become lost by this; by default what the outcome implies.
 
     ``occurred_at`` (aware, default ``now``) may lie in the past but not in the future; ``made_by`` is the colleague
     who made the contact, by default the actor. With a ``key`` the call happens once: a repeat gets the first outcome.

@@ -19,8 +19,8 @@ NO_REASON = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """The words of each filter; empty ones restrict nothing. ``owner`` holds ME, NOBODY and user ids as text, ``lost`` reasons
-    and NO_REASON.
+    """The words of each filter; empty ones restrict nothing. ``owner`` holds ME, NOBODY and user ids as text, ``lost``
+    reasons and NO_REASON.
     """
 
     search: str = ""

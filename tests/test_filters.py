@@ -41,7 +41,8 @@ a_filter = st.fixed_dictionaries({
     "search": st.sampled_from(["", "", "ada", "50%", "a_b", "a\\b", "0123", "linkedin.com/in/ada", "ADA works"]),
     "owners": st.sampled_from([(), (), (None,), ("alice",), ("alice", None)]),
     "statuses": st.sampled_from([(), ("new",), ("new", "lost")]), "also_statuses": st.sampled_from([(), ("lost",)]),
-    "lost_reasons": st.sampled_from([(), ("no_need",), (None,), ("other", None)]), "tags_any": few_tags, "tags_all": few_tags, "sources": st.sampled_from([(), ("fair",), ("fair", "scraper")]),
+    "lost_reasons": st.sampled_from([(), ("no_need",), (None,), ("other", None)]),
+    "tags_any": few_tags, "tags_all": few_tags, "sources": st.sampled_from([(), ("fair",), ("fair", "scraper")]),
     "source_workflows": st.sampled_from([(), ("n8n-7",)]), "last_contact_methods": st.sampled_from([(), ("call",)]),
     "last_contacted_before": times, "last_contacted_after": times, "created_before": times, "created_after": times,
     "never_contacted": st.booleans(), "contact_count_min": counts, "contact_count_max": counts,
@@ -92,8 +93,8 @@ def test_every_filter_is_drawn():
     assert {each.name for each in fields(LeadFilter)} - {"assigned_to"} == set(NEUTRAL)
 
 
-NEUTRAL = {"search": "", "owners": (), "statuses": (), "also_statuses": (), "lost_reasons": (), "tags_any": (), "tags_all": (),
-           "sources": (), "source_workflows": (), "last_contact_methods": (), "last_contacted_before": None,
+NEUTRAL = {"search": "", "owners": (), "statuses": (), "also_statuses": (), "lost_reasons": (), "tags_any": (),
+           "tags_all": (), "sources": (), "source_workflows": (), "last_contact_methods": (), "last_contacted_before": None,
            "last_contacted_after": None, "created_before": None, "created_after": None, "never_contacted": False,
            "contact_count_min": None, "contact_count_max": None, "score_min": None, "score_max": None, "job_title": "",
            "company": "", "has": (), "lacks": (), "unassigned": False, "awaits_answer": False}
@@ -215,7 +216,8 @@ def test_a_query_knows_which_of_its_filters_are_on():
 
 
 def test_every_word_of_a_query_narrows_the_leads(session, cast, now):
-    words = {"search": "x", "owner": (ME,), "stage": ("new",), "lost": ("none",), "tags": ("a",), "all_tags": ("a",), "source": ("s",),
+    words = {"search": "x", "owner": (ME,), "stage": ("new",), "lost": ("none",),
+             "tags": ("a",), "all_tags": ("a",), "source": ("s",),
              "workflow": ("w",), "by": ("call",), "contacted_before": "today", "contacted_after": "today",
              "never_contacted": True, "contacts_min": 1, "contacts_max": 1, "score_min": 1, "score_max": 1,
              "created_after": "today", "created_before": "today", "title": "x", "firm": "x", "has": ("email",),

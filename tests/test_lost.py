@@ -84,7 +84,8 @@ def test_a_lead_that_is_not_lost_any_more_has_no_reason_by_any_door(session, cas
 
 
 @pytest.mark.parametrize(("values", "named"), [
-    (Because("boredom"), "lost_reason"), (Because("other", "x" * 501), "lost_note"), (Because(None, "\0"), "lost_note")])
+    (Because("boredom"), "lost_reason"), (Because("other", "x" * 501), "lost_note"),
+    (Because(None, "\0"), "lost_note")])
 def test_what_cannot_be_kept_is_refused_by_name_and_nothing_is_written(session, cast, now, lead_id, values, named):
     calls = (lambda: lose(session, cast.alice, lead_id, now, values),
              lambda: bulk.explain(session, cast.alice, [lead_id], values, now=now),
@@ -105,7 +106,7 @@ def test_a_note_alone_is_some_other_reason():
 
 def test_the_database_itself_knows_the_reasons(session, lead_id):
     for reason in LostReason:
-        session.execute(text("UPDATE leads SET lost_reason = :reason WHERE id = :id"), {"reason": reason, "id": lead_id})
+        session.execute(text("UPDATE leads SET lost_reason = :it WHERE id = :id"), {"it": reason, "id": lead_id})
     with pytest.raises(IntegrityError), session.begin_nested():
         session.execute(text("UPDATE leads SET lost_reason = 'boredom' WHERE id = :id"), {"id": lead_id})
 
@@ -158,7 +159,8 @@ def test_a_contact_whose_outcome_is_corrected_says_why_and_undo_takes_that_back(
 
 def test_a_repeated_save_is_the_same_save_only_with_the_same_reason(session, cast, now, lead_id):
     for _ in range(2):
-        contacts.log_contact(session, cast.alice, [lead_id], method="call", status="lost", because=SPENT, key="k", now=now)
+        contacts.log_contact(session, cast.alice, [lead_id], method="call", status="lost", because=SPENT, key="k",
+                             now=now)
 
     assert len(attempts(session, lead_id)) == 1
     assert why(session, lead_id)[1] == "no_budget"
@@ -272,7 +274,8 @@ def test_losses_are_counted_by_reason(session, cast, now, drawn, since, until, r
         make_lead(session, cast.olga, status="lost", lost_reason="other", lost_at=days_ago(now, 3), source="fair")
 
         found = funnel.lost_reasons(session, cast.alice, Scope(
-            since=None if since is None else days_ago(now, since), until=None if until is None else days_ago(now, until),
+            since=None if since is None else days_ago(now, since),
+            until=None if until is None else days_ago(now, until),
             rep=rep and getattr(cast, rep).user_id, source=source))
 
         expected = Counter(

@@ -16,7 +16,8 @@ branch_labels = None
 depends_on = None
 
 INDEXES = {
-    "leads_lost_idx": "leads (company_id, lost_at) INCLUDE (id, lost_reason, assigned_to_user_id) WHERE status = 'lost'",
+    "leads_lost_idx": "leads (company_id, lost_at) INCLUDE (id, lost_reason, assigned_to_user_id) "
+                      "WHERE status = 'lost'",
 }
 
 
