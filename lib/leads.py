@@ -184,8 +184,8 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, because: Beca
 
     A cell that was changed meanwhile is refused with a Conflict that says who changed it, to what and when; the other
     cells are kept, also those of the same lead. A value that a cell already holds changes nothing. ``because`` is why
-    the leads are lost that become lost by this. Raises Invalid for a reason that does not exist, and Duplicate, and writes
-    nothing, when another lead is given the same e-mail address at this very moment.
+    the leads are lost that become lost by this. Raises Invalid for a reason that does not exist, and Duplicate, and
+    writes nothing, when another lead is given the same e-mail address at this very moment.
     """
     now = now or datetime.now(UTC)
     because = because.cleaned()

@@ -94,7 +94,8 @@ def test_every_filter_is_drawn():
 
 
 NEUTRAL = {"search": "", "owners": (), "statuses": (), "also_statuses": (), "lost_reasons": (), "tags_any": (),
-           "tags_all": (), "sources": (), "source_workflows": (), "last_contact_methods": (), "last_contacted_before": None,
+           "tags_all": (), "sources": (), "source_workflows": (),
+           "last_contact_methods": (), "last_contacted_before": None,
            "last_contacted_after": None, "created_before": None, "created_after": None, "never_contacted": False,
            "contact_count_min": None, "contact_count_max": None, "score_min": None, "score_max": None, "job_title": "",
            "company": "", "has": (), "lacks": (), "unassigned": False, "awaits_answer": False}

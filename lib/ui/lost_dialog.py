@@ -68,8 +68,8 @@ def _dialog(desk: Desk, user_id: uuid.UUID, loss: Loss) -> None:
             # First, as the Enter key presses the first button of a form.
             st.form_submit_button("Save reason", type="primary", key=f"save_reason:{loss.key}", on_click=_save,
                                   args=(desk, user_id, loss))
-            st.form_submit_button("Not now", type="tertiary", key=f"later:{loss.key}", on_click=_leave,
-                                  args=(desk, loss), help="The status stays Lost; the lead's page asks again")
+            st.form_submit_button("Cancel" if loss.held.reason else "Not now", type="tertiary", key=f"later:{loss.key}", on_click=_leave,
+                                  args=(desk, loss), help="The status stays Lost, and the reason can be said later")
 
 
 def _save(desk: Desk, user_id: uuid.UUID, loss: Loss) -> None:
@@ -83,8 +83,8 @@ def _save(desk: Desk, user_id: uuid.UUID, loss: Loss) -> None:
         return bulk.explain(session, actor, loss.ids, because, joins=loss.batch_id, progress=progress)
 
     def said(outcome) -> str:
-        what = "Set to Lost" if outcome.batch_id == loss.batch_id else "Reason saved"
-        return f"{what}: {loss.who} – {words.because(because.reason, because.note)}."
+        what = f"{loss.who} set to Lost" if outcome.batch_id == loss.batch_id else f"Reason saved for {loss.who}"
+        return f"{what} – {words.because(because.reason, because.note)}."
 
     many = len(loss.ids)
     if many > MANY:
