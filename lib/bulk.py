@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from lib import history, leads
@@ -12,14 +13,19 @@ from lib.errors import Invalid, LeadDeskError
 from lib.fields import clean
 from lib.history import Change, Outcome, Refusal
 from lib.leads import ANYTHING, Edit, Progress
+from lib.lost import Because
+from lib.models import LeadEvent, Status
 
 
 def set_status(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], status: str, *,
-               progress: Progress = lambda done: None, now: datetime | None = None) -> Outcome:
-    """Give these leads a status. Raises Invalid for one that does not exist."""
+               because: Because = Because(), progress: Progress = lambda done: None,
+               now: datetime | None = None) -> Outcome:
+    """Give these leads a status; ``because`` is why those are lost that become lost by it. Raises Invalid for a status
+    or a reason that does not exist.
+    """
     status = clean("status", status)
     return leads.edit(session, actor, [Edit(lead_id, "status", ANYTHING, status) for lead_id in lead_ids],
-                      progress=progress, now=now)
+                      because=because, progress=progress, now=now)
 
 
 def tag(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, add: Sequence[str] = (),
@@ -59,3 +65,57 @@ def tag(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, add: S
         looked_at += len(chunk)
         progress(looked_at)
     return Outcome(batch_id, done, unchanged, refused)
+
+
+def explain(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], because: Because, *,
+            joins: uuid.UUID | None = None, progress: Progress = lambda done: None,
+            now: datetime | None = None) -> Outcome:
+    """Say why these leads are lost, or take that back with an empty ``because``.
+
+    ``joins`` is the batch by which the actor gave them the status: the reason becomes part of it, so that one Undo
+    takes back both, unless it is undone already. A lead that is not lost any more is among the refusals. Raises Invalid
+    for a reason that does not exist.
+    """
+    now = now or datetime.now(UTC)
+    wanted = because.cleaned().values
+    batch_id = None
+    done: list[uuid.UUID] = []
+    unchanged: list[uuid.UUID] = []
+    refused: list[Refusal] = []
+    looked_at = 0
+    for chunk in leads.in_chunks(lead_ids):
+        changes = []
+        locked = leads.lock(session, actor, chunk, refused)
+        # Under the locks of the leads: an undo of the batch takes them too, so it is over or has yet to begin.
+        batch_id = batch_id or _joined(session, actor, joins) or uuid.uuid4()
+        for lead in locked.values():
+            try:
+                check_change(actor, lead.assigned_to_user_id, lead.owner)
+                if lead.status != Status.LOST:
+                    raise Invalid.field("lost_reason", "It is not lost any more.")
+            except LeadDeskError as error:
+                refused.append(Refusal(lead.id, leads.name_of(lead), error))
+                continue
+            after = {name: value for name, value in wanted.items() if getattr(lead, name) != value}
+            if after:
+                changes.append(Change(lead.id, {name: getattr(lead, name) for name in after}, after))
+            else:
+                unchanged.append(lead.id)
+        leads.write(session, changes)
+        history.record(session, actor, batch_id, "status_changed", changes, now=now)
+        done += [change.lead_id for change in changes]
+        looked_at += len(chunk)
+        progress(looked_at)
+    return Outcome(batch_id, done, unchanged, refused)
+
+
+def _joined(session: Session, actor: Actor, batch_id: uuid.UUID | None) -> uuid.UUID | None:
+    """The batch, if the actor has changed a status by it, and nobody has undone that."""
+    if batch_id is None:
+        return None
+    mine = select(LeadEvent.id).where(
+        LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id, LeadEvent.actor_id == actor.user_id,
+        LeadEvent.action == "status_changed", LeadEvent.undoes_batch_id.is_(None)).limit(1)
+    undone = select(LeadEvent.id).where(LeadEvent.company_id == actor.company_id,
+                                        LeadEvent.undoes_batch_id == batch_id).limit(1)
+    return batch_id if session.scalar(mine) and not session.scalar(undone) else None

@@ -13,13 +13,14 @@ from typing import Any
 from sqlalchemy import delete, null, select, update
 from sqlalchemy.orm import Session
 
-from lib import contacts, history, leads
+from lib import contacts, history, leads, lost
 from lib.auth import Actor, check_contact
 from lib.contact_summary import Contact, Past, followed, in_order, pasts
 from lib.contacts import FIELDS
 from lib.errors import ChangedSince, Conflict, Invalid, NotFound
 from lib.fields import from_json, to_json
 from lib.history import Change, Outcome, Refusal
+from lib.lost import Because
 from lib.models import ContactAttempt, LeadEvent, User
 from lib.outcomes import LEAVE
 
@@ -56,7 +57,9 @@ def edit_contact(session: Session, actor: Actor, contact_id: uuid.UUID, seen: Ma
     if not changed:
         return Outcome(batch_id, (), [lead.id])
     past = pasts(session, [lead.id])[lead.id]
-    change = _edited(session, lead, past, contact, changed, now)
+    because = lost.implied(after["outcome"]) if "outcome" in changed else Because()
+    former = {} if because.reason else lost.held_last(session, [lead.id])
+    change = _edited(session, lead, past, contact, changed, now, because=because, former=former)
     history.record(session, actor, batch_id, "contact_edited", [change], now=now)
     return Outcome(batch_id, [lead.id])
 
@@ -69,7 +72,7 @@ def remove_contact(session: Session, actor: Actor, contact_id: uuid.UUID, *, now
     now = now or datetime.now(UTC)
     lead, contact = _locked(session, actor, contact_id)
     batch_id = uuid.uuid4()
-    changes = _removed(session, {lead.id: lead}, [contact], now)
+    changes = _removed(session, {lead.id: lead}, [contact], now, lost.held_last(session, [lead.id]))
     history.record(session, actor, batch_id, "contact_removed", changes, now=now)
     return Outcome(batch_id, [lead.id])
 
@@ -89,7 +92,7 @@ def take_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
     found = session.execute(select(*_ATTEMPTS.c).where(
         _ATTEMPTS.c.id.in_(named) if named else _ATTEMPTS.c.batch_id == undoes,
         _ATTEMPTS.c.lead_id.in_(lead_ids))).mappings().all()
-    changes = _removed(session, locked, found, now)
+    changes = _removed(session, locked, found, now, lost.held_before(events))
     history.record(session, actor, batch_id, "contact_removed", changes, now=now, undoes=undoes)
     done = [change.lead_id for change in changes]
     left = set(lead_ids) - set(done)
@@ -127,7 +130,7 @@ def put_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: uu
         placed = {**contact, "event_id": past.events_of.get(contact["batch_id"])}
         after = followed(lead, past, sorted([*past.logged, placed], key=in_order))
         logged.append((Change(lead.id, {name: getattr(lead, name) for name in after}, after), contact))
-    contacts.insert_contacts(session, actor, batch_id, logged, locked, now=now)
+    contacts.insert_contacts(session, actor, batch_id, logged, locked, now=now, former=lost.held_before(events))
     history.record(session, actor, batch_id, "contact_restored", [
         Change(change.lead_id, change.before, change.after | {"contact": {"id": str(contact["id"])}})
         for change, contact in logged], now=now, undoes=undoes)
@@ -139,6 +142,7 @@ def edit_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
     """Undo edits of contacts, where they still say what the edit made them say; the leads' ids."""
     changes = []
     past_of = pasts(session, [event.lead_id for event in events if event.lead_id in locked])
+    former = lost.held_before(events)
     for event in events:
         lead = locked.get(event.lead_id)
         if lead is None:
@@ -150,7 +154,7 @@ def edit_back(session: Session, actor: Actor, events: Sequence[Any], batch_id: u
             _refuse(refused, [lead], "The contact has been changed or removed since.")
             continue
         changes.append(_edited(session, lead, past, contact, {
-            name: from_json(name, value) for name, value in before.items() if name != "id"}, now))
+            name: from_json(name, value) for name, value in before.items() if name != "id"}, now, former=former))
     history.record(session, actor, batch_id, "contact_edited", changes, now=now, undoes=undoes)
     return [change.lead_id for change in changes]
 
@@ -170,7 +174,7 @@ def _locked(session: Session, actor: Actor, contact_id: uuid.UUID) -> tuple[Any,
 
 
 def _edited(session: Session, lead: Any, past: Past, contact: Contact, changed: Mapping[str, Any],
-            now: datetime) -> Change:
+            now: datetime, **lost_by: Any) -> Change:
     """Write the contact's new values and what follows from them; the lead's change, with the contact's in it."""
     logged = sorted(({**each, **changed} if each["id"] == contact["id"] else each for each in past.logged),
                     key=in_order)
@@ -178,7 +182,7 @@ def _edited(session: Session, lead: Any, past: Past, contact: Contact, changed: 
     session.execute(update(_ATTEMPTS).where(_ATTEMPTS.c.id == contact["id"]).values(
         {name: null() if value is None else value for name, value in changed.items()}))
     change = Change(lead.id, {name: getattr(lead, name) for name in columns}, columns)
-    contacts.write_summaries(session, {lead.id: lead}, [change], now=now)
+    contacts.write_summaries(session, {lead.id: lead}, [change], now=now, **lost_by)
     said = {"id": str(contact["id"])}
     return Change(lead.id,
                   change.before | {"contact": said | {name: to_json(contact[name]) for name in changed}},
@@ -186,7 +190,7 @@ def _edited(session: Session, lead: Any, past: Past, contact: Contact, changed: 
 
 
 def _removed(session: Session, locked: Mapping[uuid.UUID, Any], removed: Sequence[Contact],
-             now: datetime) -> list[Change]:
+             now: datetime, former: Mapping[uuid.UUID, Mapping[str, Any]]) -> list[Change]:
     """Delete contacts, at most one of a lead; the leads' changes, with what the contact said."""
     past_of = pasts(session, [contact["lead_id"] for contact in removed])
     session.execute(delete(_ATTEMPTS).where(_ATTEMPTS.c.id.in_([contact["id"] for contact in removed])))
@@ -195,7 +199,7 @@ def _removed(session: Session, locked: Mapping[uuid.UUID, Any], removed: Sequenc
         lead, past = locked[contact["lead_id"]], past_of[contact["lead_id"]]
         columns = followed(lead, past, [each for each in past.logged if each["id"] != contact["id"]])
         changes.append(Change(lead.id, {name: getattr(lead, name) for name in columns}, columns))
-    contacts.write_summaries(session, locked, changes, now=now)
+    contacts.write_summaries(session, locked, changes, now=now, former=former)
     return [Change(change.lead_id, change.before | {"contact": {name: to_json(value) for name, value in said.items()}},
                    change.after)
             for change, said in zip(changes, removed, strict=True)]

@@ -14,11 +14,12 @@ from typing import Any
 from sqlalchemy import Row, bindparam, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from lib import conversion, history, leads, lists, once, users
+from lib import conversion, history, leads, lists, lost, once, users
 from lib.auth import Actor, check_change, check_log_for
 from lib.errors import Invalid, LeadDeskError, NotAllowed, NotFound
 from lib.fields import text_of, to_json
 from lib.history import Change, Outcome, Refusal
+from lib.lost import Because
 from lib.models import ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, Method, Status, User
 from lib.outcomes import ANSWERED, LEAVE, SUMMARIES, status_after
 
@@ -42,15 +43,16 @@ _SHOWN = (
 
 def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, method: str,
                 direction: str = Direction.OUTBOUND, notes: str | None = None, subject: str | None = None,
-                outcome: str | None = None, status: str | None = None, successful: bool = False,
-                occurred_at: datetime | None = None, made_by: uuid.UUID | None = None, key: str | None = None,
-                progress: leads.Progress = lambda done: None, now: datetime | None = None) -> Outcome:
+                outcome: str | None = None, status: str | None = None, because: Because = Because(),
+                successful: bool = False, occurred_at: datetime | None = None, made_by: uuid.UUID | None = None,
+                key: str | None = None, progress: leads.Progress = lambda done: None,
+                now: datetime | None = None) -> Outcome:
     """Log the same contact with each of these leads.
 
     An outbound contact adds one to ``contact_count`` and sets the last contact to the latest outbound one (one that is
     logged late never moves it backwards). An inbound one does the same for the responses. The status moves as
     ``outcomes.implied_status`` says, or to ``status``, or not at all where that is ``outcomes.LEAVE``. ``leads.notes``
-    is left alone.
+    is left alone. ``because`` is why the leads are lost that become lost by this; by default what the outcome implies.
 
     ``occurred_at`` (aware, default ``now``) may lie in the past but not in the future; ``made_by`` is the colleague
     who made the contact, by default the actor. With a ``key`` the call happens once: a repeat gets the first outcome.
@@ -62,14 +64,15 @@ def log_contact(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *
         "method": method, "direction": direction, "subject": subject, "notes": notes, "outcome": outcome,
         "status_choice": status, "occurred_at": occurred_at or now, "user_id": made_by or actor.user_id}, now)
     contact["successful"] = bool(successful) or answered(contact)
+    because = because.cleaned()
     check_maker(session, actor, contact["user_id"])
     if key is None:
-        return _log(session, actor, lead_ids, contact, progress, now)
+        return _log(session, actor, lead_ids, contact, because, progress, now)
     # As it was typed: a form without a time says “now” however often it is sent.
     request = {"leads": sorted(set(map(str, lead_ids))), **{name: to_json(value) for name, value in contact.items()},
-               "occurred_at": to_json(occurred_at)}
+               "occurred_at": to_json(occurred_at), **because.values}
     answer = once.once(session, actor, key, request,
-                       lambda: _to_answer(_log(session, actor, lead_ids, contact, progress, now)))
+                       lambda: _to_answer(_log(session, actor, lead_ids, contact, because, progress, now)))
     return _from_answer(answer)
 
 
@@ -151,24 +154,27 @@ def check_maker(session: Session, actor: Actor, user_id: uuid.UUID) -> None:
 
 def insert_contacts(session: Session, actor: Actor, batch_id: uuid.UUID,
                     logged: Sequence[tuple[Change, Mapping[str, Any]]], locked: Mapping[uuid.UUID, Row], *,
-                    now: datetime) -> None:
-    """Write contacts, each with what it does to its lead; ``locked`` are the leads as they were."""
+                    now: datetime, **lost_by: Any) -> None:
+    """Write contacts, each with what it does to its lead; ``locked`` and ``lost_by`` are as in ``write_summaries``."""
     if not logged:
         return
     session.execute(insert(_ATTEMPTS), [
         {"company_id": actor.company_id, "batch_id": batch_id, **contact, "lead_id": change.lead_id}
         for change, contact in logged])
     # After the contacts: one that converts its lead is the last touch itself.
-    write_summaries(session, locked, [change for change, _ in logged], now=now)
+    write_summaries(session, locked, [change for change, _ in logged], now=now, **lost_by)
 
 
 def write_summaries(session: Session, locked: Mapping[uuid.UUID, Row], changes: Sequence[Change], *,
-                    now: datetime) -> None:
-    """Write each lead's changed columns, and add to the changes what a change of the status means for a conversion.
+                    now: datetime, because: Because = Because(),
+                    former: Mapping[uuid.UUID, Mapping[str, Any]] | None = None) -> None:
+    """Write each lead's changed columns, and add to the changes what a change of the status means for a conversion or
+    a loss, whose ``because`` and ``former`` are as in ``lost.follow``. ``locked`` are the leads as they were.
 
     Leads whose columns are the same ones go in one batch to the server.
     """
     conversion.follow(session, locked, changes, now=now)
+    lost.follow(locked, changes, now=now, because=because, former=former)
     batches: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for change in changes:
         if change.after:
@@ -181,11 +187,12 @@ def write_summaries(session: Session, locked: Mapping[uuid.UUID, Row], changes: 
 
 
 def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact: dict[str, Any],
-         progress: leads.Progress, now: datetime) -> Outcome:
+         because: Because, progress: leads.Progress, now: datetime) -> Outcome:
     batch_id = uuid.uuid4()
     refused: list[Refusal] = []
     done: list[uuid.UUID] = []
     seen = 0
+    because = because if because.reason else lost.implied(contact["outcome"])
     action = "contacted" if contact["direction"] == Direction.OUTBOUND else "responded"
     for chunk in leads.in_chunks(lead_ids):
         changes = []
@@ -197,7 +204,8 @@ def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact:
                 refused.append(Refusal(lead.id, leads.name_of(lead), error))
                 continue
             changes.append(effect_of(lead, contact))
-        insert_contacts(session, actor, batch_id, [(change, contact) for change in changes], locked, now=now)
+        insert_contacts(session, actor, batch_id, [(change, contact) for change in changes], locked, now=now,
+                        because=because)
         history.record(session, actor, batch_id, action, changes, now=now)
         done += [change.lead_id for change in changes]
         seen += len(chunk)

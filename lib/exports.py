@@ -47,8 +47,9 @@ class Exported:
 # The headings of a file, as an import understands them, and where each comes from.
 COLUMNS: dict[str, str] = {LABELS[name]: name for name in (
     "first_name", "last_name", "job_title", "company", "email", "phone", "linkedin_url", "status")} | {
-    "Assigned to": "owner", "Assigned at": "assigned_at", "Last contact": "last_contacted_at",
-    "Last contact method": "last_contact_method", "Contacts": "contact_count", "Last response": "last_response_at",
+    LABELS["lost_reason"]: "lost_reason", LABELS["lost_note"]: "lost_note", "Assigned to": "owner",
+    "Assigned at": "assigned_at", "Last contact": "last_contacted_at", "Last contact method": "last_contact_method",
+    "Contacts": "contact_count", "Last response": "last_response_at",
     "Responses": "response_count"} | {LABELS[name]: name for name in (
         "score", "tags", "notes", "source", "source_workflow")} | {"Created": "created_at", "Updated": "updated_at",
                                                                   "ID": "id"}

@@ -21,7 +21,7 @@ LABELS = {
     "phone": "Phone", "linkedin_url": "LinkedIn", "status": "Status", "score": "Score", "tags": "Tags",
     "notes": "Notes", "source": "Source", "source_workflow": "Source workflow", "assigned_to_user_id": "Assigned to",
     "company": "Company", "lead_company_id": "Company", "enrichment_data": "Enrichment",
-    "conversion_source": "Converted by",
+    "conversion_source": "Converted by", "lost_reason": "Lost reason", "lost_note": "Lost note",
 }
 MAX_SCORE = 1_000_000
 MAX_TAGS, MAX_TAG = 30, 50

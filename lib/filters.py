@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, array
 from lib.auth import Actor
 from lib.errors import Invalid
 from lib.fields import LABELS, clean
+from lib.lost import IS_LOST, Because
 from lib.models import Lead, LeadCompany
 
 # The rule of the specification for Follow-ups Due, apart from the days. Written out, not bound: the planner has to
@@ -39,6 +40,8 @@ class LeadFilter:
     statuses: tuple[str, ...] = ()
     also_statuses: tuple[str, ...] = ()
     """Has to hold besides ``statuses``: what a person chose on top of a view's own rule."""
+    lost_reasons: tuple[str | None, ...] = ()
+    """Lost for any of these; None stands for no reason given."""
     awaits_answer: bool = False
     last_contacted_before: datetime | None = None
     """Excludes leads that were never contacted, as ``last_contacted_at < …`` does in SQL."""
@@ -85,7 +88,7 @@ def timeless(wanted: LeadFilter) -> tuple[LeadFilter, dict[str, datetime]]:
 def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
     """The condition for the leads that the actor may see and that ``wanted`` describes.
 
-    Raises Invalid for a status that does not exist, and for a column that is not in KNOWABLE.
+    Raises Invalid for a status or a reason that does not exist, and for a column that is not in KNOWABLE.
     """
     conditions: list[ColumnElement[bool]] = [Lead.company_id == actor.company_id]
     if wanted.assigned_to is not None:
@@ -99,6 +102,8 @@ def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
     for statuses in (wanted.statuses, wanted.also_statuses):
         if statuses:
             conditions.append(Lead.status.in_(planned_for([clean("status", status) for status in statuses])))
+    if wanted.lost_reasons:
+        conditions.append(_lost_for(wanted.lost_reasons))
     conditions.extend(_in_time(wanted))
     if wanted.never_contacted:
         conditions.append(Lead.last_contacted_at.is_(None))
@@ -128,6 +133,14 @@ def _owned_by(owners: tuple[uuid.UUID | None, ...]) -> ColumnElement[bool]:
     if None in owners:
         parts.append(Lead.assigned_to_user_id.is_(None))
     return or_(*parts)
+
+
+def _lost_for(reasons: tuple[str | None, ...]) -> ColumnElement[bool]:
+    named = [Because(reason).cleaned().reason for reason in reasons if reason is not None]
+    parts = [Lead.lost_reason.in_(planned_for(named))] if named else []
+    if None in reasons:
+        parts.append(Lead.lost_reason.is_(None))
+    return and_(IS_LOST, or_(*parts))
 
 
 def _in_time(wanted: LeadFilter) -> list[ColumnElement[bool]]:

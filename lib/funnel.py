@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from lib.auth import Actor
 from lib.errors import Invalid
+from lib.lost import IS_LOST
 from lib.models import ContactAttempt, Lead, LeadEvent, Status
 from lib.scope import Scope
 
@@ -50,6 +51,14 @@ class Touches:
     day: date
     method: str
     direction: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How many leads were lost for a reason; None: nobody said why."""
+
+    reason: str | None
     count: int
 
 
@@ -123,6 +132,19 @@ def activity(session: Session, actor: Actor, zone: str, scope: Scope = Scope()) 
         .group_by(literal_column("1"), _TOUCHES.c.method, _TOUCHES.c.direction))
     # In order here: in the database that would mean to sort the contacts, not the days.
     return sorted((Touches(*row) for row in found), key=lambda each: (each.day, each.method, each.direction))
+
+
+def lost_reasons(session: Session, actor: Actor, scope: Scope = Scope()) -> list[Loss]:
+    """The leads that are lost, by reason, the commonest first. One round trip, from an index unless a source is asked.
+
+    The period is that of ``lost_at`` (a lead that was lost before this was kept counts only without a period); the rep
+    is the lead's owner at present.
+    """
+    found = session.execute(
+        select(_LEADS.c.lost_reason, func.count())
+        .where(_leads_in(actor, scope), IS_LOST, scope.holds(_LEADS.c.lost_at))
+        .group_by(_LEADS.c.lost_reason))
+    return sorted((Loss(*row) for row in found), key=lambda each: (-each.count, each.reason or "~"))
 
 
 def _moves(actor: Actor, scope: Scope) -> Select:

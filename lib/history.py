@@ -30,8 +30,10 @@ _EDITED = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_u
 # moves a lead to “contacted” is a change of its status too.
 KINDS = {
     "contacts": or_(_EVENTS.c.action.like("contact%"), _EVENTS.c.action == "responded"),
-    # What a conversion is owed to can be worked out anew, which is told with the statuses.
-    "status": _EVENTS.c.after.has_any(literal_column("ARRAY['status', 'conversion_source']")),
+    # What a conversion is owed to can be worked out anew, and why a lead was lost be said later; both are told with the
+    # statuses.
+    "status": _EVENTS.c.after.has_any(literal_column(
+        "ARRAY['status', 'conversion_source', 'lost_reason', 'lost_note']")),
     "owner": _EVENTS.c.after.has_key("assigned_to_user_id"),
     "edits": _EVENTS.c.after.has_any(literal_column("ARRAY[" + ", ".join(f"'{name}'" for name in _EDITED) + "]")),
     "enrichment": _EVENTS.c.after.has_key("enrichment_data"),

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, Row, Select, Text, bindparam, func, literal_column, select, true
 from sqlalchemy.orm import Session
 
-from lib import columns, conversion, firms, history, leads, users, writes
+from lib import columns, conversion, firms, history, leads, lost, users, writes
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Invalid, LeadDeskError
 from lib.fields import CHECKS, LABELS, clean, linkedin_key
@@ -193,6 +193,7 @@ class _Pass:
         if moved := [change for change in changes if "status" in change.after]:
             locked = leads.lock(self.session, self.actor, [change.lead_id for change in moved], [])
             conversion.follow(self.session, locked, moved, now=now)
+            lost.follow(locked, moved, now=now)
         failed = {change.lead_id: error for change, error in writes.change_each(self.session, changes)}
         for known in altered:
             if known.id in failed:
@@ -202,15 +203,16 @@ class _Pass:
         history.record(self.session, self.actor, batch_id, "edited", changes, now=now)
 
         owner = {"assigned_to_user_id": self.plan.owner, "assigned_at": now} if self.plan.owner else {}
-        empty = {name: None for name in STORED} | {"status": Status.NEW.value, "tags": [], "converted_at": None}
+        empty = {name: None for name in (*STORED, "converted_at", "lost_at")} | {"status": Status.NEW.value, "tags": []}
+        since = {known.id: conversion.of_new(known.wanted, now) | lost.of_new(known.wanted, now) for known in fresh}
         arrived = writes.add(self.session, [
-            {"id": known.id, "company_id": self.actor.company_id, **empty, **known.wanted, **owner,
-             **conversion.of_new(known.wanted, now)} for known in fresh])
+            {"id": known.id, "company_id": self.actor.company_id, **empty, **known.wanted, **owner, **since[known.id]}
+            for known in fresh])
         for known in fresh:
             if known.id not in arrived:
                 for number in (known.row, *known.rows):
                     self.report.note(number, Fate.SKIPPED, known.name, "Somebody else has just added this lead.")
-        created = [Change(known.id, {}, known.wanted | owner | conversion.of_new(known.wanted, now))
+        created = [Change(known.id, {}, known.wanted | owner | since[known.id])
                    for known in fresh if known.id in arrived]
         history.record(self.session, self.actor, batch_id, "created", created, now=now)
         self.added |= {known.id: known.row for known in fresh if known.id in arrived}

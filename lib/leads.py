@@ -14,11 +14,12 @@ from sqlalchemy import Row, bindparam, insert, literal, literal_column, null, se
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import conversion, firms, history, once, users
+from lib import conversion, firms, history, lost, once, users
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
 from lib.fields import LABELS, NEW_CHECKS, clean, clean_all, linkedin_key
 from lib.history import Change, Outcome, Refusal
+from lib.lost import Because
 from lib.models import LINKEDIN_KEY, Lead, LeadCompany, Status, User
 
 CHUNK = 1_000
@@ -150,7 +151,7 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
         check_assign(actor, None, None, owner)
         cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
     _refuse_known(session, actor, cleaned)
-    cleaned |= conversion.of_new(cleaned, now)
+    cleaned |= conversion.of_new(cleaned, now) | lost.of_new(cleaned, now)
     try:
         with session.begin_nested():
             if firm:
@@ -177,15 +178,17 @@ def create_once(session: Session, actor: Actor, key: str, values: Mapping[str, A
     return Outcome(uuid.UUID(answer["batch_id"]), [uuid.UUID(answer["lead_id"])])
 
 
-def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Progress = lambda done: None,
-         now: datetime | None = None) -> Outcome:
+def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, because: Because = Because(),
+         progress: Progress = lambda done: None, now: datetime | None = None) -> Outcome:
     """Change cells, each only if it still holds what the user saw.
 
     A cell that was changed meanwhile is refused with a Conflict that says who changed it, to what and when; the other
-    cells are kept, also those of the same lead. A value that a cell already holds changes nothing. Raises Duplicate,
-    and writes nothing, when another lead is given the same e-mail address at this very moment.
+    cells are kept, also those of the same lead. A value that a cell already holds changes nothing. ``because`` is why
+    the leads are lost that become lost by this. Raises Invalid for a reason that does not exist, and Duplicate, and
+    writes nothing, when another lead is given the same e-mail address at this very moment.
     """
     now = now or datetime.now(UTC)
+    because = because.cleaned()
     batch_id = uuid.uuid4()
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
@@ -206,6 +209,7 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, progress: Pro
         statuses = [change for change in written if list(change.after) == ["status"]]
         others = [change for change in written if list(change.after) != ["status"]]
         conversion.follow(session, locked, written, now=now)
+        lost.follow(locked, written, now=now, because=because)
         write(session, written)
         history.record(session, actor, batch_id, "status_changed", statuses, now=now)
         history.record(session, actor, batch_id, "edited", others, now=now)

@@ -67,6 +67,19 @@ class ContactOutcome(enum.StrEnum):
     WRONG_PERSON = "wrong_person"
 
 
+class LostReason(enum.StrEnum):
+    """Why a lead was lost."""
+
+    NO_ANSWER = "no_answer"
+    NO_BUDGET = "no_budget"
+    NO_NEED = "no_need"
+    COMPETITOR = "competitor"
+    BAD_TIMING = "bad_timing"
+    WRONG_PERSON = "wrong_person"
+    BAD_DATA = "bad_data"
+    OTHER = "other"
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -157,6 +170,8 @@ class LeadCompany(Base):
 class Lead(Base):
     __tablename__ = "leads"
     __table_args__ = (
+        CheckConstraint("lost_reason IN ('no_answer', 'no_budget', 'no_need', 'competitor', 'bad_timing', "
+                        "'wrong_person', 'bad_data', 'other')", name="lost_reason"),
         Index("leads_company_id_email_idx", "company_id", "email", unique=True,
               postgresql_where=text("email IS NOT NULL")),
         Index("idx_leads_assigned_to", "company_id", "assigned_to_user_id"),
@@ -179,6 +194,9 @@ class Lead(Base):
         Index("leads_source_workflow_idx", "company_id", "source_workflow"),
         Index("leads_converted_idx", "company_id", "converted_at", postgresql_include=["id", "assigned_to_user_id"],
               postgresql_where=text("status = 'converted'")),
+        Index("leads_lost_idx", "company_id", "lost_at",
+              postgresql_include=["id", "lost_reason", "assigned_to_user_id"],
+              postgresql_where=text("status = 'lost'")),
         Index("leads_source_lead_idx", "company_id", "source", "id"),
         Index("leads_assigned_at_idx", "company_id", "assigned_at", postgresql_include=["id", "assigned_to_user_id"],
               postgresql_where=text("assigned_to_user_id IS NOT NULL")),
@@ -217,6 +235,10 @@ class Lead(Base):
     # Added (V4): what the conversion is owed to, and when it was; lib/conversion.py has the rule.
     conversion_source: Mapped[str | None]
     converted_at: Mapped[datetime | None]
+    # Added: why it was lost, and since when it is; lib/lost.py has the rule.
+    lost_reason: Mapped[str | None]
+    lost_note: Mapped[str | None]
+    lost_at: Mapped[datetime | None]
 
     source: Mapped[str | None]
     source_workflow: Mapped[str | None]

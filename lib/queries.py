@@ -14,15 +14,19 @@ from lib.filters import LeadFilter
 from lib.moments import start_of_day
 
 ME, NOBODY = "me", "nobody"
+NO_REASON = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """The words of each filter; empty ones restrict nothing. ``owner`` holds ME, NOBODY and user ids as text."""
+    """The words of each filter; empty ones restrict nothing. ``owner`` holds ME, NOBODY and user ids as text, ``lost``
+    reasons and NO_REASON.
+    """
 
     search: str = ""
     owner: tuple[str, ...] = ()
     stage: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     all_tags: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
@@ -53,6 +57,7 @@ class Query:
         """
         return LeadFilter(
             search=self.search, owners=tuple(_owner(each, actor) for each in self.owner), statuses=self.stage,
+            lost_reasons=tuple(None if each == NO_REASON else each for each in self.lost),
             tags_any=self.tags, tags_all=self.all_tags, sources=self.source, source_workflows=self.workflow,
             last_contact_methods=self.by, never_contacted=self.never_contacted,
             last_contacted_before=self._day("contacted_before", now, zone),

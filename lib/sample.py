@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from lib import sample_words as words
 from lib.fields import to_json
-from lib.models import (Base, Company, ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, LeadEvent, Role,
-                        Status, User)
+from lib.models import (Base, Company, ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, LeadEvent,
+                        LostReason, Role, Status, User)
 from lib.outcomes import SUMMARIES, implied_status
 from lib.sample_words import NOBODY, Person, Team
 
@@ -182,7 +182,21 @@ class _Life:
             after["converted_at"] = at
             if self.attempts:
                 after["conversion_source"] = self.attempts[-1]["method"]
+        if status == Status.LOST:
+            after |= {"lost_at": at, **self._why_lost()}
         self.change("status_changed", at, after, actor)
+
+    def _why_lost(self) -> dict[str, str | None]:
+        """As the last contact has it: what they said, or that they said nothing."""
+        if not self.attempts:
+            reason, note = words.LOST_UNTOUCHED[self.row["id"].int % len(words.LOST_UNTOUCHED)]
+        elif self.attempts[-1]["direction"] == Direction.OUTBOUND:
+            reason, note = LostReason.NO_ANSWER, f"{len(self.attempts)} tries"
+        else:
+            said = self.attempts[-1]["notes"].lower()
+            reason, note = next(((reason, note) for told, reason, note in words.LOST if told in said),
+                                (LostReason.OTHER, None))
+        return {"lost_reason": reason.value, "lost_note": note}
 
     def contact(self, kind: str, at: datetime, logged_at: datetime, by: uuid.UUID, actor: uuid.UUID,
                 said: tuple[str, str | None, str], *, is_answered: bool) -> None:

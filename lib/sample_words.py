@@ -6,7 +6,7 @@ keep for films and novels, so that nobody's real door is knocked on.
 
 from dataclasses import dataclass
 
-from lib.models import Method, Role, Status
+from lib.models import LostReason, Method, Role, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,17 @@ SOURCES = (
 E, L, C, O = Method.EMAIL, Method.LINKEDIN, Method.CALL, Method.OTHER
 # What came of a contact, by what its notes say; only outcomes that move a lead no further than the contact itself does.
 OUTCOMES = (("no answer", "no_answer"), ("voicemail", "left_message"), ("front desk", "no_answer"))
+# Why a lead was lost, by what the last answer says, and for those that nobody ever got to.
+LOST = (
+    ("another vendor", LostReason.COMPETITOR, "Signed with another vendor last month"),
+    ("no budget", LostReason.NO_BUDGET, "Nothing before January"),
+    ("in-house", LostReason.NO_NEED, "Built something of their own"),
+    ("project was stopped", LostReason.BAD_TIMING, "Reorganisation"),
+    ("changed jobs", LostReason.WRONG_PERSON, None),
+    ("taken off the list", LostReason.OTHER, "Does not want to be contacted"),
+)
+LOST_UNTOUCHED = ((LostReason.BAD_DATA, "The address bounces"), (LostReason.BAD_DATA, None),
+                  (LostReason.NO_NEED, "Too small for us"), (LostReason.WRONG_PERSON, "Left the company"))
 TALK = {
     "intro": (
         (E, "Idea for {firm}", "Short intro with the {industry} case study. Asked for 15 minutes next week."),

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
-from lib import contact_changes, conversion, history, leads, lists, writes
+from lib import contact_changes, conversion, history, leads, lists, lost, writes
 from lib.auth import Actor, may_undo
 from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
@@ -100,12 +100,13 @@ def _restored(session: Session, actor: Actor, events: Sequence[Row], locked: dic
         if lead is None:
             continue
         moved_on = [column for column, value in after.items() if to_json(getattr(lead, column)) != value
-                    # What a change of the status brought along may have been worked out anew since.
-                    and not ("status" in after and column in conversion.COLUMNS)]
+                    # What a change of the status brought along may have been worked out or explained anew since.
+                    and not ("status" in after and column in (*conversion.COLUMNS, *lost.COLUMNS))]
         if moved_on:
             refused.append(_changed_since(session, actor, lead, moved_on))
             continue
         before = conversion.restored(lead, {column: from_json(column, value) for column, value in before.items()})
+        before = lost.restored(lead, before)
         changes.append(Change(lead.id, {column: getattr(lead, column) for column in before}, before))
     return changes
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db
-from lib.ui import (actions, bulk_dialog, contact_form, export, finder, grid, identity, jobs, listing, new_lead, notices,
-                    outage, vocabulary)
+from lib.ui import (actions, bulk_dialog, contact_form, export, finder, grid, identity, jobs, listing, lost_dialog,
+                    new_lead, notices, outage, vocabulary)
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -43,5 +43,6 @@ def all_leads() -> None:
 jobs.draw(desk)
 all_leads()
 bulk_dialog.draw_if_asked(desk)
+lost_dialog.draw_if_asked(desk)
 new_lead.draw_if_asked(desk)
 contact_form.draw_if_asked(desk)

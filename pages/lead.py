@@ -7,8 +7,8 @@ import streamlit as st
 
 from lib import db, history, leads, neighbours
 from lib.errors import NotFound
-from lib.ui import (contact_form, enrichment, identity, jobs, lead_form, lead_header, notices, outage, same_firm,
-                    timeline, walk)
+from lib.ui import (contact_form, enrichment, identity, jobs, lead_form, lead_header, lost_dialog, notices, outage,
+                    same_firm, timeline, walk)
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -35,6 +35,7 @@ def lead_page() -> None:
         columns = st.grid(3, min_column_width=290, gap="medium", key="lead")
         details, story, around = columns.container(), columns.container(), columns.container()
         with details:
+            lost_dialog.mark(desk, lead)
             lead_form.draw(desk, actor.user_id, lead, walk.show)
             st.caption(lead_header.origin(lead, now))
         with story:
@@ -58,4 +59,5 @@ def asked_for() -> uuid.UUID:
 
 jobs.draw(desk)
 lead_page()
+lost_dialog.draw_if_asked(desk)
 contact_form.draw_if_asked(desk)

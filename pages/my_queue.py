@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from lib import db, lists
-from lib.ui import (actions, bulk_dialog, contact_form, export, grid, identity, jobs, listing, notices, outage, tiles,
-                    toolbar)
+from lib.ui import (actions, bulk_dialog, contact_form, export, grid, identity, jobs, listing, lost_dialog, notices,
+                    outage, tiles, toolbar)
 from lib.ui import desk as desks
 
 desk = desks.of_session()
@@ -43,4 +43,5 @@ def queue() -> None:
 jobs.draw(desk)
 queue()
 bulk_dialog.draw_if_asked(desk)
+lost_dialog.draw_if_asked(desk)
 contact_form.draw_if_asked(desk)

@@ -92,7 +92,7 @@ def test_several_cells_of_several_leads_are_one_batch(session, cast, now):
     assert sorted(outcome.done) == sorted([one, two])
     event_one, event_two = events(session, one) + events(session, two)
     assert (event_one.action, event_one.after) == ("edited", {"score": 5, "phone": "110"})
-    assert (event_two.action, event_two.after) == ("status_changed", {"status": "lost"})
+    assert (event_two.action, event_two.after) == ("status_changed", {"status": "lost", "lost_at": now.isoformat()})
     assert event_one.batch_id == event_two.batch_id == outcome.batch_id
 
 

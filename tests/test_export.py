@@ -50,7 +50,8 @@ def test_every_column_is_there_in_plain_words(session, cast, now, kind):
     assert row == {
         "First name": "Ada", "Last name": "King", "Job title": "Countess", "Company": "Analytical Engines",
         "E-mail": "ada@example.com", "Phone": "+49 30 1", "LinkedIn": "https://linkedin.com/in/ada",
-        "Status": "contacted", "Assigned to": "Bob Brown", "Assigned at": "2026-03-10T12:00:00+00:00",
+        "Status": "contacted", "Lost reason": None, "Lost note": None,
+        "Assigned to": "Bob Brown", "Assigned at": "2026-03-10T12:00:00+00:00",
         "Last contact": "2026-03-10T12:00:00+00:00", "Last contact method": "call", "Contacts": "3",
         "Last response": "2026-03-10T12:00:00+00:00", "Responses": "1", "Score": "7", "Tags": "vip; fair",
         "Notes": "Two\nlines", "Source": "N8N", "Source workflow": "Fair", "Created": "2026-03-10T12:00:00+00:00",

@@ -23,7 +23,9 @@ a_lead = st.fixed_dictionaries({
     "first_name": texts, "phone": st.sampled_from([None, "+49 30 123", "555-0123"]),
     "linkedin_url": st.sampled_from([None, "https://www.linkedin.com/in/ada", "https://linkedin.com/in/bob"]),
     "job_title": st.sampled_from([None, "", "CTO", "Head of Sales"]), "notes": st.sampled_from([None, "", "x"]),
-    "status": st.sampled_from(["new", "contacted", "lost"]), "score": st.sampled_from([None, 0, 5, 9]),
+    "status": st.sampled_from(["new", "contacted", "lost"]),
+    # Also where the lead is not lost: whoever writes past Lead Desk does not clear it.
+    "lost_reason": st.sampled_from([None, "no_need", "other"]), "score": st.sampled_from([None, 0, 5, 9]),
     "contact_count": st.integers(0, 3), "last_contact_method": st.sampled_from([None, "email", "call"]),
     "last_contacted_at": st.sampled_from([None, MOMENT, MOMENT - DAY]),
     "created_at": st.sampled_from([MOMENT, MOMENT - DAY]),
@@ -39,6 +41,7 @@ a_filter = st.fixed_dictionaries({
     "search": st.sampled_from(["", "", "ada", "50%", "a_b", "a\\b", "0123", "linkedin.com/in/ada", "ADA works"]),
     "owners": st.sampled_from([(), (), (None,), ("alice",), ("alice", None)]),
     "statuses": st.sampled_from([(), ("new",), ("new", "lost")]), "also_statuses": st.sampled_from([(), ("lost",)]),
+    "lost_reasons": st.sampled_from([(), ("no_need",), (None,), ("other", None)]),
     "tags_any": few_tags, "tags_all": few_tags, "sources": st.sampled_from([(), ("fair",), ("fair", "scraper")]),
     "source_workflows": st.sampled_from([(), ("n8n-7",)]), "last_contact_methods": st.sampled_from([(), ("call",)]),
     "last_contacted_before": times, "last_contacted_after": times, "created_before": times, "created_after": times,
@@ -63,6 +66,7 @@ def fits(lead, asked):
         not asked["owners"] or lead["owner"] in asked["owners"],
         not asked["statuses"] or lead["status"] in asked["statuses"],
         not asked["also_statuses"] or lead["status"] in asked["also_statuses"],
+        not asked["lost_reasons"] or (lead["status"] == "lost" and lead["lost_reason"] in asked["lost_reasons"]),
         not asked["tags_any"] or tags & set(asked["tags_any"]),
         tags >= set(asked["tags_all"]),
         not asked["sources"] or lead["source"] in asked["sources"],
@@ -89,8 +93,9 @@ def test_every_filter_is_drawn():
     assert {each.name for each in fields(LeadFilter)} - {"assigned_to"} == set(NEUTRAL)
 
 
-NEUTRAL = {"search": "", "owners": (), "statuses": (), "also_statuses": (), "tags_any": (), "tags_all": (),
-           "sources": (), "source_workflows": (), "last_contact_methods": (), "last_contacted_before": None,
+NEUTRAL = {"search": "", "owners": (), "statuses": (), "also_statuses": (), "lost_reasons": (), "tags_any": (),
+           "tags_all": (), "sources": (), "source_workflows": (),
+           "last_contact_methods": (), "last_contacted_before": None,
            "last_contacted_after": None, "created_before": None, "created_after": None, "never_contacted": False,
            "contact_count_min": None, "contact_count_max": None, "score_min": None, "score_max": None, "job_title": "",
            "company": "", "has": (), "lacks": (), "unassigned": False, "awaits_answer": False}
@@ -134,6 +139,13 @@ def test_a_column_that_nobody_can_ask_for_is_refused_by_name(session, cast):
         lists.page(session, cast.alice, LeadFilter(has=("company_id",)))
 
     assert list(refused.value.fields) == ["company_id"]
+
+
+def test_a_reason_that_does_not_exist_is_refused_by_name(session, cast):
+    with pytest.raises(Invalid) as refused:
+        lists.page(session, cast.alice, LeadFilter(lost_reasons=("boredom",)))
+
+    assert list(refused.value.fields) == ["lost_reason"]
 
 
 def test_all_that_match_stop_one_past_the_bound(session, cast):
@@ -205,7 +217,8 @@ def test_a_query_knows_which_of_its_filters_are_on():
 
 
 def test_every_word_of_a_query_narrows_the_leads(session, cast, now):
-    words = {"search": "x", "owner": (ME,), "stage": ("new",), "tags": ("a",), "all_tags": ("a",), "source": ("s",),
+    words = {"search": "x", "owner": (ME,), "stage": ("new",), "lost": ("none",),
+             "tags": ("a",), "all_tags": ("a",), "source": ("s",),
              "workflow": ("w",), "by": ("call",), "contacted_before": "today", "contacted_after": "today",
              "never_contacted": True, "contacts_min": 1, "contacts_max": 1, "score_min": 1, "score_max": 1,
              "created_after": "today", "created_before": "today", "title": "x", "firm": "x", "has": ("email",),

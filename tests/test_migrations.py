@@ -28,7 +28,8 @@ from lib.models import Status
 from tests.factories import events, make_firm, make_lead, make_user
 
 BEFORE_V1 = ("new", "contacted", "qualified", "converted", "lost")
-ADDED = ("last_response_at", "response_count", "conversion_source", "converted_at")
+ADDED = ("last_response_at", "response_count", "conversion_source", "converted_at", "lost_reason",
+         "lost_note", "lost_at")
 V1 = ("new", "enriched", "contacted", "conversing", "qualified", "converted", "lost")
 # Long enough for a busy machine, and never waited out by a test that passes.
 PATIENCE = 120
@@ -394,7 +395,7 @@ def test_two_processes_at_once_make_one_schema(fresh, server):
             process.wait()
 
     assert [process.returncode for process in processes] == [0, 0], said
-    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0008"]
+    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0009"]
     assert column(fresh, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
     assert len(column(fresh, "SELECT id FROM leads")) == 20_005
     check(fresh)

@@ -6,12 +6,13 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import contact_changes, contacts, leads, lists, undo
+from lib import bulk, contact_changes, contacts, leads, lists, undo
 from lib.errors import LeadDeskError
 from lib.fields import to_json
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
-from lib.models import ContactOutcome, Method, Status
+from lib.lost import COLUMNS as LOST, Because
+from lib.models import ContactOutcome, LostReason, Method, Status
 from lib.outcomes import LEAVE
 from lib.views import OPEN, VIEWS, follow_ups_before
 from tests.factories import attempts, events, forgotten, row
@@ -22,17 +23,19 @@ DAYS = st.sampled_from([0, 1, 6, 7, 8, 40])
 LEADS = st.sampled_from([(0,), (1,), (0, 1)])
 OUTCOMES = st.sampled_from([None, None, *ContactOutcome])
 CHOICES = st.sampled_from([None, None, None, LEAVE, *Status])
+REASONS = st.builds(Because, st.sampled_from([None, *LostReason]), st.sampled_from([None, None, "they said"]))
 
 STEPS = st.lists(max_size=12, elements=st.one_of(
     st.tuples(st.just("log"), st.sampled_from(PEOPLE), LEADS, st.sampled_from(["outbound", "inbound"]),
-              st.sampled_from(Method), DAYS, OUTCOMES, CHOICES),
+              st.sampled_from(Method), DAYS, OUTCOMES, CHOICES, REASONS),
     st.tuples(st.just("correct"), st.sampled_from(PEOPLE), st.integers(0, 5), st.one_of(
         st.fixed_dictionaries({"direction": st.sampled_from(["outbound", "inbound"])}),
         st.fixed_dictionaries({"method": st.sampled_from(Method), "outcome": OUTCOMES}),
         st.fixed_dictionaries({"status_choice": CHOICES}),
         st.fixed_dictionaries({"occurred_at": DAYS}))),
     st.tuples(st.just("remove"), st.sampled_from(PEOPLE), st.integers(0, 5)),
-    st.tuples(st.just("status"), st.sampled_from(PEOPLE), LEADS, st.sampled_from(Status)),
+    st.tuples(st.just("status"), st.sampled_from(PEOPLE), LEADS, st.sampled_from([*Status, Status.LOST]), REASONS),
+    st.tuples(st.just("explain"), st.sampled_from(PEOPLE), LEADS, REASONS, st.sampled_from([0, 1, 2])),
     st.tuples(st.just("edit"), st.sampled_from(PEOPLE), LEADS, st.sampled_from([
         ("score", 1), ("score", None), ("email", "a@example.com"), ("email", None), ("tags", ["a"]), ("tags", [])])),
     st.tuples(st.just("enrich"), st.sampled_from(PEOPLE), st.sampled_from([(0,), (1,)]), st.sampled_from([
@@ -56,12 +59,13 @@ def test_summary_history_and_buckets_stay_true(session, cast, now, steps):
                 outcome = act(session, cast, now, lead_ids, batches, step)
             except LeadDeskError:
                 outcome = None
-            if outcome and outcome.done:
+            if outcome and outcome.done and outcome.batch_id not in batches:
                 batches.append(outcome.batch_id)
 
             for lead_id in lead_ids:
                 the_summary_is_that_of_the_contacts(session, lead_id)
                 only_a_converted_lead_has_a_conversion(session, lead_id)
+                only_a_lost_lead_has_a_reason(session, lead_id)
                 the_history_leads_to_the_row(session, lead_id, at_first[lead_id])
             each_lead_is_in_exactly_one_bucket(session, cast, now, lead_ids)
 
@@ -81,7 +85,7 @@ def test_undoing_everything_backwards_ends_where_it_began(session, cast, now, st
                 outcome = act(session, cast, now, lead_ids, batches, step)
             except LeadDeskError:
                 continue
-            if outcome and outcome.done:
+            if outcome and outcome.done and outcome.batch_id not in batches:
                 batches.append(outcome.batch_id)
 
         for batch_id in reversed(batches):
@@ -131,11 +135,15 @@ def act(session, cast, now, lead_ids, batches, step):
         return contact_changes.edit_contact(session, actor, logged[rest[0]].id, {}, values, now=now)
     chosen = [lead_ids[number] for number in rest[0]]
     if kind == "log":
-        direction, method, days, outcome, choice = rest[1:]
+        direction, method, days, outcome, choice, because = rest[1:]
         return contacts.log_contact(session, actor, chosen, method=method, direction=direction, outcome=outcome,
-                                    status=choice, occurred_at=on_day(now, days), now=now)
+                                    status=choice, because=because, occurred_at=on_day(now, days), now=now)
     if kind == "status":
-        return leads.edit(session, actor, [Edit(lead_id, "status", ANYTHING, rest[1]) for lead_id in chosen], now=now)
+        return leads.edit(session, actor, [Edit(lead_id, "status", ANYTHING, rest[1]) for lead_id in chosen],
+                          because=rest[2], now=now)
+    if kind == "explain":
+        joins = batches[-rest[2]] if 0 < rest[2] <= len(batches) else None
+        return bulk.explain(session, actor, chosen, rest[1], joins=joins, now=now)
     if kind == "edit":
         field, value = rest[1]
         return leads.edit(session, actor, [Edit(lead_id, field, ANYTHING, value) for lead_id in chosen], now=now)
@@ -173,6 +181,12 @@ def only_a_converted_lead_has_a_conversion(session, lead_id):
     lead = row(session, lead_id)
     assert (lead.converted_at is not None) == (lead.status == "converted")
     assert lead.conversion_source is None or lead.status == "converted"
+
+
+def only_a_lost_lead_has_a_reason(session, lead_id):
+    lead = row(session, lead_id)
+    assert (lead.lost_at is not None) == (lead.status == "lost")
+    assert lead.status == "lost" or all(getattr(lead, name) is None for name in LOST)
 
 
 def the_history_leads_to_the_row(session, lead_id, at_first):

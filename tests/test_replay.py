@@ -14,8 +14,8 @@ from lib.imports import Duplicates, Plan
 from lib.leads import ANYTHING, Edit
 from lib.models import Lead, Method, Status
 from tests.factories import attempts, events, forgotten
-from tests.test_properties import (each_lead_is_in_exactly_one_bucket, only_a_converted_lead_has_a_conversion,
-                                    state, the_summary_is_that_of_the_contacts)
+from tests.test_properties import (REASONS, each_lead_is_in_exactly_one_bucket, only_a_converted_lead_has_a_conversion,
+                                    only_a_lost_lead_has_a_reason, state, the_summary_is_that_of_the_contacts)
 
 PEOPLE = st.sampled_from(["alice", "bob", "tess", "mona"])
 # Where the sequence stands decides which leads these are; most often a sequence has made one or two by then.
@@ -39,6 +39,8 @@ ROWS = st.tuples(st.sampled_from(["Ada", "Grace", ""]), st.sampled_from(["a@exam
 STEPS = st.lists(max_size=15, elements=st.one_of(
     st.tuples(st.just("create"), PEOPLE, st.none(), VALUES),
     st.tuples(st.just("edit"), PEOPLE, LEADS, st.lists(VALUES, min_size=1, max_size=3)),
+    st.tuples(st.just("lose"), PEOPLE, LEADS, REASONS),
+    st.tuples(st.just("explain"), PEOPLE, LEADS, REASONS),
     st.tuples(st.just("assign"), PEOPLE, LEADS, st.one_of(st.none(), PEOPLE)),
     st.tuples(st.just("enrich"), PEOPLE, LEADS, FOUND),
     st.tuples(st.just("log"), PEOPLE, LEADS, CONTACT),
@@ -70,6 +72,7 @@ def test_the_events_of_a_lead_lead_to_its_row_from_the_first_one_on(session, cas
             the_events_lead_to_the_row(session, lead_id)
             the_summary_is_that_of_the_contacts(session, lead_id)
             only_a_converted_lead_has_a_conversion(session, lead_id)
+            only_a_lost_lead_has_a_reason(session, lead_id)
             the_timeline_tells_each_event_once(session, cast, lead_id)
         each_lead_is_in_exactly_one_bucket(session, cast, now, there)
 
@@ -95,6 +98,12 @@ def act(session, cast, now, lead_ids, batches, step):
     if kind == "edit":
         edits = [Edit(lead_id, name, ANYTHING, value) for lead_id in wanted for name, value in how]
         outcome = leads.edit(session, actor, edits, now=now)
+    elif kind == "lose":
+        outcome = bulk.set_status(session, actor, wanted, "lost", because=how, now=now)
+    elif kind == "explain":
+        outcome = bulk.explain(session, actor, wanted, how, joins=batches[-1] if batches else None, now=now)
+        if outcome.batch_id in batches:
+            return None
     elif kind == "assign":
         outcome = leads.assign(session, actor, wanted, to=getattr(cast, how).user_id if how else None, now=now)
     elif kind == "tag":

@@ -22,6 +22,7 @@ from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
 from lib.history import Change, Outcome
 from lib.leads import ANYTHING, Edit
+from lib.lost import Because
 from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, Role, User
 from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
@@ -61,6 +62,7 @@ def theirs(session, cast, now):
     for direction in ("outbound", "inbound"):
         contacts.log_contact(session, cast.alice, [won], method="email", direction=direction, now=now)
     make_lead(session, cast.alice, source="fair")
+    make_lead(session, cast.alice, status="lost", lost_reason="other", lost_at=now)
     make_lead(session, cast.bob, last_name="Babbage", lead_company_id=firm)
     key = once.new_key()
     batch = leads.edit(session, cast.alice, [Edit(lead_id, "score", 1, 2)], now=now).batch_id
@@ -189,6 +191,8 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
     "leads.lock": lock,
     "bulk.set_status": lambda session, actor, it, now: bulk.set_status(session, actor, [it.lead], "lost", now=now),
+    "bulk.explain": lambda session, actor, it, now: bulk.explain(
+        session, actor, [it.lead], Because("no_need"), joins=it.batch, now=now),
     "bulk.tag": lambda session, actor, it, now: bulk.tag(session, actor, [it.lead], add=["theirs"], now=now),
     "contacts.log_contact": lambda session, actor, it, now: contacts.log_contact(
         session, actor, [it.lead], method="email", key=it.key, now=now),
@@ -218,6 +222,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "attribution.shares": lambda session, actor, it, now: attribution.shares(session, actor),
     "attribution.recompute": recompute,
     "funnel.stages": lambda session, actor, it, now: funnel.stages(session, actor),
+    "funnel.lost_reasons": lambda session, actor, it, now: funnel.lost_reasons(session, actor),
     "funnel.activity": lambda session, actor, it, now: funnel.activity(session, actor, "UTC", Scope(rep=it.user)),
     "workload.by_rep": lambda session, actor, it, now: workload.by_rep(session, actor, now=now),
     "workload.pool": lambda session, actor, it, now: workload.pool(session, actor, now=now),

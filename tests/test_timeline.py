@@ -157,7 +157,7 @@ def test_a_contact_taken_back_is_among_the_contacts(session, cast, now):
 
 def test_every_column_that_an_event_can_name_is_of_a_kind_or_follows_from_one(session, cast, now):
     follows = {"assigned_at", "last_contacted_at", "last_contact_method", "contact_count", "last_response_at",
-               "response_count", "converted_at"}
+               "response_count", "converted_at", "lost_at"}
     never_changed = {"id", "company_id", "created_at", "updated_at"}
 
     def kinds(column):

@@ -9,6 +9,7 @@ import streamlit as st
 from lib import bulk, leads
 from lib.auth import Actor
 from lib.config import settings
+from lib.history import Outcome
 from lib.models import Status
 from lib.ui import bulk_dialog, contact_form, notices, words
 from lib.ui import desk as desks
@@ -123,10 +124,17 @@ def _set_status(desk: Desk, user_id: uuid.UUID, shown: Shown, chosen: Sequence[u
     status = st.session_state["status_selected"]
     if status is None:
         return
+
+    def said(outcome: Outcome) -> str:
+        if status == Status.LOST:
+            [name] = [shown.listing.names.get(each, "1 lead") for each in outcome.done[:1]]
+            desks.ask_why(desk, outcome, name)
+        return f"{words.counted(len(outcome.done), 'lead')} set to {words.STATUS[status]}."
+
     _do(desk, user_id, shown, chosen, Bulk(
         lambda many: f"Set {many} to {words.STATUS[status]}",
         lambda session, actor, ids, progress: bulk.set_status(session, actor, ids, str(status), progress=progress),
-        lambda outcome: f"{words.counted(len(outcome.done), 'lead')} set to {words.STATUS[status]}."))
+        said))
 
 
 def _tag(desk: Desk, user_id: uuid.UUID, shown: Shown, chosen: Sequence[uuid.UUID], turn: int) -> None:

@@ -14,7 +14,8 @@ import streamlit as st
 from sqlalchemy import Row
 
 from lib import leads
-from lib.models import ContactOutcome, Direction, Method, Status
+from lib.lost import MAX_NOTE, Because, implied
+from lib.models import ContactOutcome, Direction, LostReason, Method, Status
 from lib.outcomes import LEAVE, status_after
 from lib.ui import words
 
@@ -43,12 +44,20 @@ def pick(form: str, held: Sequence[str], initial: Mapping[str, Any] = NEW) -> st
         choice = st.selectbox(
             "Status afterwards", list(CHOICES), format_func=CHOICES.get, key=f"choice:{form}",
             index=list(CHOICES).index(initial["status_choice"] or FOLLOWS))
-    st.markdown(what_follows(held, {"direction": direction, "outcome": outcome, "status_choice": _chosen(choice)}))
+    contact = {"direction": direction, "outcome": outcome, "status_choice": _chosen(choice)}
+    st.markdown(what_follows(held, contact))
+    if loses(held, contact):
+        # The key holds the outcome, so that another outcome brings its own reason.
+        st.pills("Lost because", list(LostReason), format_func=words.LOST_REASON.get, default=implied(outcome).reason,
+                 key=f"lost_reason:{form}:{outcome}")
     return direction
 
 
-def write(form: str, initial: Mapping[str, Any] = NEW) -> None:
-    """Notes, subject and time; to be drawn inside a form."""
+def write(form: str, initial: Mapping[str, Any] = NEW, *, held: Sequence[str] = ()) -> None:
+    """Notes, subject and time, and a line for why a lead is lost if it is; to be drawn inside a form."""
+    if loses(held, typed(form)):
+        st.text_input("Why it is lost", key=f"lost_note:{form}", max_chars=MAX_NOTE, label_visibility="collapsed",
+                      placeholder="Why it is lost, in a few words. Optional")
     st.text_area("Notes", initial["notes"] or "", key=f"notes:{form}", height=120, max_chars=20_000,
                  placeholder="What was said, and what comes next")
     with st.container(horizontal=True):
@@ -69,6 +78,17 @@ def typed(form: str) -> dict[str, Any]:
         "notes": state.get(f"notes:{form}"), "subject": state.get(f"subject:{form}"),
         "occurred_at": when.replace(tzinfo=words.zone()) if when is not None and when.tzinfo is None else when,
     }
+
+
+def because(form: str) -> Because:
+    """Why the leads are lost, as far as the fields for it were shown; for a callback."""
+    state = st.session_state
+    return Because(state.get(f"lost_reason:{form}:{state.get(f'outcome:{form}')}"), state.get(f"lost_note:{form}"))
+
+
+def loses(held: Sequence[str], contact: Mapping[str, Any]) -> bool:
+    """Whether a contact makes any of the leads with the statuses ``held`` lost."""
+    return any(status != Status.LOST and status_after(contact, status) == Status.LOST for status in held)
 
 
 def what_follows(held: Sequence[str], contact: Mapping[str, Any]) -> str:

@@ -55,7 +55,7 @@ def go_where_asked(desk: Desk) -> None:
         return
     action, lead_ids, *method = desk.asked_for
     desk.asked_for = None
-    if action == "bulk":
+    if action in ("bulk", "lost"):
         st.rerun()
     if action == "new":
         st.query_params["new"] = once.new_key()
@@ -108,7 +108,7 @@ def _dialog(desk: Desk, user_id: uuid.UUID, form: str, opened: Opened) -> None:
         with warning:
             contact_fields.warn_of_colleagues(opened.touches, datetime.now(UTC))
     with st.form(f"log:{form}", border=False):
-        contact_fields.write(form)
+        contact_fields.write(form, held=opened.statuses)
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.form_submit_button("Cancel", type="tertiary", key=f"cancel:{form}", on_click=_leave)
             saved = st.form_submit_button("Save contact", type="primary", key=f"save:{form}", on_click=_on_save,
@@ -144,10 +144,11 @@ def save(desk: Desk, user_id: uuid.UUID, form: str, chosen: Callable[[Session, A
     """
     typed = dict(typed)
     status = typed.pop("status_choice")
+    because = contact_fields.because(form)
 
     def work(session, actor, progress=lambda done: None):
-        return contacts.log_contact(session, actor, chosen(session, actor), status=status, made_by=made_by, key=form,
-                                    progress=progress, **typed)
+        return contacts.log_contact(session, actor, chosen(session, actor), status=status, because=because,
+                                    made_by=made_by, key=form, progress=progress, **typed)
 
     def said(outcome) -> str:
         who = words.listed([names[lead_id] for lead_id in outcome.done if lead_id in names]) if many <= MANY else \

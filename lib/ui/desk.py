@@ -21,6 +21,8 @@ from lib.errors import Conflict, LeadDeskError, OutcomeUnknown
 from lib.fields import LABELS
 from lib.history import Outcome
 from lib.leads import Edit
+from lib.lost import Because
+from lib.models import Status
 from lib.ui import words
 
 
@@ -46,6 +48,17 @@ class Dispute:
     """Not refused, but left behind by a restart of the server before it could be saved."""
 
 
+@dataclass(frozen=True)
+class Loss:
+    """Leads to ask the reason of: ``who`` is what to call them, ``batch_id`` the batch that a reason joins."""
+
+    ids: Sequence[uuid.UUID]
+    who: str
+    batch_id: uuid.UUID | None = None
+    held: Because = Because()
+    key: str = stored(default_factory=lambda: uuid.uuid4().hex)
+
+
 @dataclass
 class Desk:
     """What one browser tab holds between runs, apart from its widgets."""
@@ -60,6 +73,8 @@ class Desk:
     """The batches that were taken back from here."""
     asked_for: tuple[str, Any] | None = None
     """Another page or dialog that a click in a fragment asked for; the fragment's run then goes there."""
+    loss: Loss | None = None
+    """What the next whole run of the page asks the reason for."""
     shown: Notice | None = None
     turn: int = 0
     """How many commands there were: part of the key of a widget that has to forget what was refused."""
@@ -137,7 +152,22 @@ def change_cell(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID, field: str, 
             return leads.assign(session, actor, [lead_id], to=value, seen=seen)
         return leads.edit(session, actor, [Edit(lead_id, field, seen, value)])
 
-    run(desk, user_id, work, lambda _: f"{LABELS[field]} of {lead} saved.")
+    def said(outcome: Outcome) -> str:
+        if field == "status" and value == Status.LOST:
+            ask_why(desk, outcome, lead)
+        return f"{LABELS[field]} of {lead} saved."
+
+    run(desk, user_id, work, said)
+
+
+def ask_why(desk: Desk, outcome: Outcome, who: str) -> None:
+    """Have the page ask why the leads that an outcome is about were lost; together with those it has not asked yet."""
+    with desk.lock:
+        ids, batch_id = list(outcome.done), outcome.batch_id
+        if desk.loss is not None:
+            ids, batch_id = list(dict.fromkeys([*desk.loss.ids, *ids])), None
+        desk.loss = Loss(ids, who if len(ids) == 1 else words.counted(len(ids), "lead"), batch_id)
+        desk.asked_for = desk.asked_for or ("lost", [])
 
 
 def news(desk: Desk) -> Notice | None:

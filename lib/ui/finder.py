@@ -16,7 +16,7 @@ from lib.filters import KNOWABLE, LeadFilter
 from lib.models import Method, Status
 from lib.moments import SUGGESTED
 from lib.orders import ORDERS
-from lib.queries import ME, NOBODY, Query
+from lib.queries import ME, NO_REASON, NOBODY, Query
 from lib.ui import actions, words
 from lib.ui.listing import Wanted
 from lib.users import Member
@@ -26,9 +26,11 @@ NEWEST = "newest"
 # Where an empty filter is something else than an empty list of choices.
 TEXTS = ("search", "contacted_before", "contacted_after", "created_before", "created_after", "title", "firm")
 NUMBERS = ("contacts_min", "contacts_max", "score_min", "score_max")
+LOST = {**words.LOST_REASON, NO_REASON: "No reason given"}
 CHIPS = {
-    "search": "Search", "owner": "Assigned to", "stage": "Status", "tags": "Any tag of", "all_tags": "All tags of",
-    "source": "Source", "workflow": "Workflow", "by": "Last method", "contacted_before": "Last contact before",
+    "search": "Search", "owner": "Assigned to", "stage": "Status", "lost": "Lost because", "tags": "Any tag of",
+    "all_tags": "All tags of", "source": "Source", "workflow": "Workflow", "by": "Last method",
+    "contacted_before": "Last contact before",
     "contacted_after": "Last contact after", "never_contacted": "Never contacted", "contacts_min": "Contacts from",
     "contacts_max": "Contacts to", "score_min": "Score from", "score_max": "Score to",
     "created_after": "Created after", "created_before": "Created before", "title": "Job title", "firm": "Company",
@@ -139,6 +141,7 @@ def _panel(vocabulary: dict[str, list[str]]) -> None:
         _several("All of these tags", "all_tags", vocabulary["tags"], is_open=True)
         _several("Source", "source", vocabulary["source"], is_open=True)
         _several("Source workflow", "workflow", vocabulary["source_workflow"], is_open=True)
+        _several(CHIPS["lost"], "lost", list(LOST), names=LOST)
         _day("Last contact before", "contacted_before")
         _day("Last contact after", "contacted_after")
         _several("Last contact by", "by", list(Method), names=words.METHOD)
@@ -202,11 +205,12 @@ def owners(team: Sequence[Member]) -> dict[str, str]:
 def _labels(team: Sequence[Member]) -> dict[str, dict[str, str]]:
     """What the choices of a filter are called, where that is not what the query holds."""
     knowable = {name: LABELS[name] for name in KNOWABLE}
-    return {"owner": owners(team), "stage": words.STATUS, "by": words.METHOD, "has": knowable, "lacks": knowable}
+    return {"owner": owners(team), "stage": words.STATUS, "lost": LOST, "by": words.METHOD, "has": knowable, "lacks": knowable}
 
 
 def _chip(name: str, value, people: dict[str, str]) -> str:
-    named = {"owner": people, "stage": words.STATUS, "by": words.METHOD, "has": LABELS, "lacks": LABELS}.get(name, {})
+    named = {"owner": people, "stage": words.STATUS, "lost": LOST, "by": words.METHOD, "has": LABELS,
+             "lacks": LABELS}.get(name, {})
     if name == "never_contacted":
         return CHIPS[name]
     shown = words.listed([named.get(each, each) for each in value], most=2) if isinstance(value, tuple) else str(value)

@@ -92,7 +92,7 @@ def draw(desk: Desk, actor: Actor, team: Sequence[Member], now: datetime) -> Non
     if direction == Direction.OUTBOUND:
         contact_fields.warn_of_colleagues(chosen.touches, now)
     with st.form(f"contact:{form}", border=False):
-        contact_fields.write(form)
+        contact_fields.write(form, held=chosen.statuses)
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.form_submit_button("Start over", type="tertiary", key=f"clear:{form}", on_click=_begin)
             save = partial(_on_save, desk, actor.user_id, form, chosen.names)

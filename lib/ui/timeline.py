@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from lib.auth import Actor, may_undo
 from lib.fields import LABELS
 from lib.history import MOST_COUNTED
-from lib.models import Direction
+from lib.models import Direction, Status
 from lib.ui import jobs, words
 from lib.ui.desk import Desk
 
@@ -22,7 +22,8 @@ ICONS = {"created": "add_circle", "enriched": "auto_awesome", "assigned": "perso
          "attributed": "conversion_path"}
 # Columns that follow from a contact or an assignment, and are told by it.
 IMPLIED = {"assigned_at", "last_contacted_at", "last_contact_method", "contact_count", "last_response_at",
-           "response_count", "contact", "converted_at"}
+           "response_count", "contact", "converted_at", "lost_at"}
+_BECAUSE = ("lost_reason", "lost_note")
 ALL = "all"
 KINDS = {ALL: "Everything", "contacts": "Contacts", "status": "Status", "owner": "Owner", "edits": "Edits",
          "enrichment": "Enrichment"}
@@ -120,7 +121,7 @@ def _moved(event: Row, columns: list[str], people: dict[str, str]) -> str:
     """“ · Status New → Contacted”, for each column that changed."""
     told = []
     for column in columns:
-        if column == "enrichment_data":
+        if column == "enrichment_data" or column in _BECAUSE:
             continue
         if column == "lead_company_id":
             before, after = (words.plain(name or "empty") for name in (event.firm_before, event.firm_after))
@@ -128,7 +129,25 @@ def _moved(event: Row, columns: list[str], people: dict[str, str]) -> str:
             before, after = (words.plain(words.value_of(column, values.get(column), people))
                              for values in (event.before, event.after))
         told.append(f"{LABELS.get(column, column)} {before} → **{after}**")
+    told += _because(event)
     return "".join(f" · {each}" for each in told)
+
+
+def _because(event: Row) -> list[str]:
+    """Why the lead was lost, behind the status where both came together; nothing when that is only cleared with it."""
+    after = event.after
+    if not any(column in after for column in _BECAUSE):
+        return []
+    is_lost_by_this = after.get("status") == Status.LOST
+    if "status" in after and not is_lost_by_this:
+        return []
+    # What stayed the same is in no event, and so are a note without its reason, and a reason without its note.
+    reason, note = (after.get(column) for column in _BECAUSE)
+    told = words.plain(words.because(reason, note))
+    if is_lost_by_this:
+        return [told] if told else []
+    return [f"Lost because **{told}**" if told else
+            f"{'Reason' if 'lost_reason' in after else 'Note'} on the loss taken away"]
 
 
 def _method(event: Row) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
-from lib.models import ContactOutcome, Direction, Method, Role, Status
+from lib.models import ContactOutcome, Direction, LostReason, Method, Role, Status
 from lib.users import Member
 
 STATUS = {status: status.value.capitalize() for status in Status}
@@ -19,6 +19,7 @@ METHOD_ICON = {Method.EMAIL: ":material/mail:", Method.LINKEDIN: ":material/work
                Method.OTHER: ":material/chat:"}
 DIRECTION = {Direction.OUTBOUND: "We reached out", Direction.INBOUND: "They got in touch"}
 OUTCOME = {outcome: outcome.value.replace("_", " ").capitalize() for outcome in ContactOutcome}
+LOST_REASON = {reason: reason.value.replace("_", " ").capitalize() for reason in LostReason}
 ROLE = {Role.REP: "Rep", Role.TEAM_LEAD: "Team lead", Role.MANAGER: "Manager"}
 
 # The one place that gives a status its colour: the name Streamlit's badges take, and the mark of the same colour for
@@ -102,12 +103,19 @@ def value_of(field: str, value: Any, people: dict[str, str]) -> str:
         return "empty"
     if field == "status":
         return STATUS.get(Status(value), value)
+    if field == "lost_reason":
+        return LOST_REASON.get(value, value)
     if field == "conversion_source":
         return METHOD.get(value, value)
     if isinstance(value, list):
         return ", ".join(value)
     text = str(value)
     return text if len(text) <= 80 else text[:79] + "…"
+
+
+def because(reason: str | None, note: str | None) -> str:
+    """“No budget: they spent it”; empty where nobody said why."""
+    return ": ".join(part for part in (LOST_REASON.get(reason, reason or ""), note) if part)
 
 
 def link(text: str | None, scheme: str) -> str:
