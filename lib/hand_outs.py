@@ -76,8 +76,7 @@ def _fair_shares(desks: Mapping[uuid.UUID, tuple[int, int | None]]) -> dict[uuid
     def filled(level: int) -> int:
         return sum(level if most is None else min(level, most) for _, most in desks.values())
 
-    brim = max((load for load, _ in desks.values()), default=0)
-    level = bisect.bisect_left(range(brim + 1), total, key=filled)
+    level = bisect.bisect_left(range(total + 1), total, key=filled)
     below = max(level - 1, 0)
     fair = {user_id: below if most is None else min(below, most) for user_id, (_, most) in desks.items()}
     rest = total - sum(fair.values())
