@@ -53,6 +53,16 @@ def test_the_pool_opens_by_source_and_a_tile_opens_what_it_counts(desk, session,
     shown.shows("Ida Nobodys", "Jean Unasked")
 
 
+def test_people_who_are_ticked_in_the_table_open_with_all_they_have_to_do(desk, session, cast):
+    load(session, cast)
+    shown = desk(cast.mona, "workload")
+
+    WorkloadPage(shown).tick(0, 1)
+    shown.page.get_by_role("link", name="Show their 4 open leads").click()
+
+    shown.shows("Grace Busy", "Edsger Busy", "Alan Other", "Barbara Elsewhere")
+
+
 def test_period_and_colleague_stand_in_the_address(desk, session, cast):
     load(session, cast)
     shown = desk(cast.mona, "workload")

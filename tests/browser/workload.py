@@ -5,7 +5,7 @@ from typing import Self
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.desk import DeskPage
+from tests.browser.desk import HEADER, ROW, DeskPage
 
 
 class WorkloadPage:
@@ -22,6 +22,16 @@ class WorkloadPage:
         self.bar(told).click()
         expect(self.page.get_by_role("heading", name="All leads")).to_be_visible()
         return self.desk
+
+    def tick(self, *rows: int) -> Self:
+        """Tick people in the table, by their rows from 0."""
+        self.page.get_by_role("tab", name="Table").click()
+        grid = self.page.locator(".st-key-desks_table [data-testid=stDataFrame]")
+        grid.locator("canvas").first.wait_for()
+        for row in rows:
+            self.desk.settled()
+            grid.click(position={"x": 18, "y": HEADER + ROW * row + ROW / 2})
+        return self
 
     def period(self, label: str) -> Self:
         self.page.locator(".st-key-period").get_by_text(label, exact=True).click()
