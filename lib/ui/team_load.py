@@ -1,5 +1,6 @@
 """Who has how much: the team's numbers, everybody's desk, and what lies on nobody's."""
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -121,8 +122,12 @@ def desks(people: Sequence[Rep], team: Sequence[Member]) -> list[Rep]:
             query = Query(owner=(clicked["owner"],), stage=(clicked["status"],))
             st.switch_page(LEADS, query_params=finder.address(query, team))
     with numbers:
-        event = st.dataframe(frame_of(people), hide_index=True, key="desks_table", column_config=_columns(),
-                             width="stretch", on_select="rerun", selection_mode="multi-row")
+        # Ticks are kept by row: in another order they would be somebody else's.
+        order = hashlib.sha256(b"".join(each.id.bytes for each in people)).hexdigest()[:16]
+        with st.container(key="desks_table"):
+            event = st.dataframe(frame_of(people), hide_index=True, key=f"desks_table:{order}",
+                                 column_config=_columns(), width="stretch", on_select="rerun",
+                                 selection_mode="multi-row")
         picked = [people[place] for place in event["selection"]["rows"] if place < len(people)]
         if picked:
             owners = tuple(str(each.id) for each in picked)
