@@ -42,7 +42,8 @@ def main() -> None:
 
 
 def picture(browser: Browser, url: str, name: str, size: dict[str, int], scheme: str,
-            address: str = "?view=My+follow-ups+due", *, open_first: bool = False, shows: str = "", at: str = "") -> None:
+            address: str = "?view=My+follow-ups+due", *, open_first: bool = False, shows: str = "",
+            at: str = "") -> None:
     """Take one; ``shows`` is the heading to wait for on a page without a list, ``at`` the one to scroll to."""
     context = browser.new_context(viewport=size, color_scheme=scheme)
     page = context.new_page()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from lib import attribution, auth, funnel, lists, replies, workload
 from lib.ui import desk as desks
-from lib.ui import hand_out, identity, jobs, notices, outage, progress, statistics, team_load, vocabulary, words
+from lib.ui import hand_out, identity, jobs, notices, outage, progress, statistics, team_load, words
 from lib.ui import people as people_dialog
 from lib.ui.statistics import Statistics
 
@@ -47,7 +47,8 @@ def draw() -> None:
         team_load.unassigned(pool, team)
 
     st.header("How it goes", anchor=False)
-    asked = progress.filters(team, vocabulary.of(desk, actor, now)["source"])
+    known = asks.ask("vocabulary", lambda session: lists.vocabulary(session, actor))
+    asked = progress.filters(team, known["source"] if known else [])
     scope, zone = asked.scope(now), str(words.zone())
 
     def ask(name, question):

@@ -55,7 +55,8 @@ def team(session, cast):
         for _ in range(number):
             make_lead(session, cast.mona, source=source, created_at=NOW - timedelta(days=9))
     for days, lead in zip((4, 3, 2), ids[:3], strict=True):
-        contacts.log_contact(session, cast.alice, [lead], method="email", occurred_at=NOW - timedelta(days=days), now=NOW)
+        contacts.log_contact(session, cast.alice, [lead], method="email", occurred_at=NOW - timedelta(days=days),
+                             now=NOW)
     contacts.log_contact(session, cast.alice, [ids[0]], method="email", direction="inbound",
                          occurred_at=NOW - timedelta(days=1), now=NOW)
     leads.edit(session, cast.alice, [Edit(ids[0], "status", "conversing", "converted")], now=NOW)

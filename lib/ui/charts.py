@@ -19,7 +19,7 @@ from lib.ui import words
 TONES = {"gray": "#8a94a0", "blue": "#3b8fd6", "yellow": "#e0b000", "orange": "#ee8434", "violet": "#8f68df",
          "green": "#33a35c", "red": "#dd5454"}
 STATUS = {status: TONES[words.STATUS_COLOUR[status][0]] for status in Status}
-ONE, TWO, THREE = "#3d7fb0", "#7fb0d3", "#b4cfe2"
+BLUE, PALE = "#3d7fb0", "#b4cfe2"
 
 NAME_WIDTH = 18
 LINE, BAR = 15, 12
@@ -35,7 +35,7 @@ class Bar:
     value: float | None
     said: str
     tip: str = ""
-    colour: str = ONE
+    colour: str = BLUE
     key: str = ""
 
 
@@ -54,8 +54,12 @@ def named_axis() -> alt.Axis:
     lines = "length(split(datum.value, '\\n'))"
     up = {"condition": [{"test": f"{lines} == {count}", "value": -(count - 1) * LINE / 2} for count in range(2, 8)],
           "value": 0}
-    return alt.Axis(title=None, labelOffset=up, labelLineHeight=LINE, labelExpr="split(datum.label, '\\n')", labelLimit=0, labelFontSize=12, ticks=False,
-                    domain=False, labelPadding=6, labelOverlap=False)
+    return alt.Axis(title=None, labelOffset=up, labelLineHeight=LINE, labelExpr="split(datum.label, '\\n')", labelLimit=0,
+                    labelFontSize=12, ticks=False, domain=False, labelPadding=6, labelOverlap=False)
+
+
+def legend(**options: int) -> alt.Legend:
+    return alt.Legend(title=None, orient="top", offset=6, padding=0, labelLimit=0, symbolType="square", **options)
 
 
 def room_for(said: Sequence[str]) -> float:
@@ -78,7 +82,8 @@ def bars(rows: Sequence[Bar], key: str, *, is_open: bool = False) -> str | None:
     longest = max(frame["value"].max(), 1e-9)
     base = alt.Chart(frame).encode(
         y=alt.Y("label:N", sort=labels, axis=named_axis()),
-        x=alt.X("value:Q", axis=None, scale=alt.Scale(domain=[0, longest * room_for(list(frame["said"]))], nice=False)),
+        x=alt.X("value:Q", axis=None,
+                scale=alt.Scale(domain=[0, longest * room_for(list(frame["said"]))], nice=False)),
         tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("tip:N", title="  ")])
     drawn = base.mark_bar(size=BAR + 2, cornerRadiusEnd=2, **({"cursor": "pointer"} if is_open else {})).encode(
         color=alt.Color("colour:N", scale=None), description="told:N")

@@ -153,7 +153,8 @@ def attribution(shares: Sequence[Share]) -> None:
                  "shares", {"Equal parts": st.column_config.NumberColumn(format="%.1f")})
 
 
-def _over_time(counts: Mapping[tuple[date, str], int], length: int, first: date, last: date, most: int) -> alt.Chart:
+def _over_time(counts: Mapping[tuple[date, str], int], length: int, first: date, last: date,
+               most: int) -> alt.Chart:
     """Bars of ``length`` days. Their axis is one of numbers that reads as one of days: no browser moves them."""
     rows = []
     for (day, direction), count in counts.items():
@@ -169,8 +170,8 @@ def _over_time(counts: Mapping[tuple[date, str], int], length: int, first: date,
         x2="end", y2="high", description="told:N",
         y=alt.Y("low:Q", title=None, axis=alt.Axis(tickMinStep=1, tickCount=3, format=",d"),
                 scale=alt.Scale(domain=[0, most])),
-        color=alt.Color("direction:N", legend=alt.Legend(title=None, orient="top", labelLimit=0),
-                        scale=alt.Scale(domain=list(words.DIRECTION.values()), range=[charts.ONE, charts.THREE])),
+        color=alt.Color("direction:N", legend=charts.legend(), scale=alt.Scale(
+            domain=list(words.DIRECTION.values()), range=[charts.BLUE, charts.PALE])),
         tooltip=[alt.Tooltip("day:N", title="Day" if length == 1 else "Week from"),
                  alt.Tooltip("direction:N", title="Direction"),
                  alt.Tooltip("contacts:Q", title="Contacts", format=",d")],

@@ -1,5 +1,6 @@
 """Who has how much: the team's numbers, everybody's desk, and what lies on nobody's."""
 
+import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from lib.auth import Actor
-from lib.models import Method, Role, Status
+from lib.models import Role
 from lib.queries import NOBODY, Query
 from lib.ui import charts, finder, words
 from lib.users import Member
@@ -121,8 +122,12 @@ def desks(people: Sequence[Rep], team: Sequence[Member]) -> list[Rep]:
             query = Query(owner=(clicked["owner"],), stage=(clicked["status"],))
             st.switch_page(LEADS, query_params=finder.address(query, team))
     with numbers:
-        event = st.dataframe(frame_of(people), hide_index=True, key="desks_table", column_config=_columns(),
-                             width="stretch", on_select="rerun", selection_mode="multi-row")
+        # Ticks are kept by row: in another order they would be somebody else's.
+        order = hashlib.sha256(b"".join(each.id.bytes for each in people)).hexdigest()[:16]
+        with st.container(key="desks_table"):
+            event = st.dataframe(frame_of(people), hide_index=True, key=f"desks_table:{order}",
+                                 column_config=_columns(), width="stretch", on_select="rerun",
+                                 selection_mode="multi-row")
         picked = [people[place] for place in event["selection"]["rows"] if place < len(people)]
         if picked:
             owners = tuple(str(each.id) for each in picked)
@@ -205,9 +210,8 @@ def _bars(people: Sequence[Rep]) -> dict[str, str] | None:
     scale = alt.Scale(domain=[0, most * charts.room_for(list(totals["said"]))], nice=False)
     drawn = alt.Chart(frame).mark_bar(size=16, cursor="pointer").encode(
         y=y, x=alt.X("leads:Q", axis=None, scale=scale),
-        color=alt.Color("label:N", legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=0, symbolType="square"),
-                        scale=alt.Scale(domain=[words.STATUS[status] for status in OPEN],
-                                        range=[charts.STATUS[status] for status in OPEN])),
+        color=alt.Color("label:N", legend=charts.legend(columns=3), scale=alt.Scale(
+            domain=[words.STATUS[status] for status in OPEN], range=[charts.STATUS[status] for status in OPEN])),
         order=alt.Order("place:Q"), description="told:N",
         tooltip=[alt.Tooltip("name:N", title="Whose"), alt.Tooltip("label:N", title="Status"),
                  alt.Tooltip("leads:Q", title="Leads", format=",d"),
@@ -224,7 +228,8 @@ def _bars(people: Sequence[Rep]) -> dict[str, str] | None:
     return clicked
 
 
-def _tile(label: str, number: int | None, rule: str, page: str = "", asked: Mapping[str, object] | None = None) -> None:
+def _tile(label: str, number: int | None, rule: str, page: str = "",
+          asked: Mapping[str, object] | None = None) -> None:
     with st.container(border=True, gap=None, height="stretch"):
         st.metric(label, "–" if number is None else f"{number:,}", help=rule)
         if page:
@@ -238,8 +243,9 @@ def _age(days: int) -> str:
 
 def _columns() -> dict:
     number = st.column_config.NumberColumn
-    helps = {"Open": RULES["open"], "Due": "Their leads with status Contacted or Conversing whose last contact is longer "
-             "ago than the company's days for a follow-up.", "Ready, untouched": RULES["waiting"],
+    helps = {"Open": RULES["open"], "Ready, untouched": RULES["waiting"],
+             "Due": "Their leads with status Contacted or Conversing whose last contact is longer ago than the "
+                    "company's days for a follow-up.",
              "Touches, 7 days": RULES["touches"], "Touches, 30 days": RULES["touches"],
              "Replies": "Contacts in the last 30 days in which somebody got in touch with them.",
              "Conversions": "Their leads that became Converted in the last 30 days.",

@@ -53,6 +53,16 @@ def test_the_pool_opens_by_source_and_a_tile_opens_what_it_counts(desk, session,
     shown.shows("Ida Nobodys", "Jean Unasked")
 
 
+def test_who_is_ticked_in_the_table_opens_with_all_they_have_to_do(desk, session, cast):
+    load(session, cast)
+    shown = desk(cast.mona, "workload")
+
+    WorkloadPage(shown).tick(0, "Show their 3 open leads")
+    shown.page.get_by_role("link", name="Show their 3 open leads").click()
+
+    shown.shows("Grace Busy", "Edsger Busy", "Alan Other")
+
+
 def test_period_and_colleague_stand_in_the_address(desk, session, cast):
     load(session, cast)
     shown = desk(cast.mona, "workload")

@@ -5,7 +5,7 @@ from typing import Self
 
 from playwright.sync_api import Locator, expect
 
-from tests.browser.desk import DeskPage
+from tests.browser.desk import HEADER, ROW, DeskPage
 
 
 class WorkloadPage:
@@ -22,6 +22,17 @@ class WorkloadPage:
         self.bar(told).click()
         expect(self.page.get_by_role("heading", name="All leads")).to_be_visible()
         return self.desk
+
+    def tick(self, row: int, told: str) -> Self:
+        """Tick somebody in the table, by their row from 0, and wait for the link that is offered then."""
+        self.page.get_by_role("tab", name="Table").click()
+        grid = self.page.locator(".st-key-desks_table [data-testid=stDataFrame]")
+        grid.locator("[data-testid='glide-cell-1-0']").wait_for(state="attached")
+        self.desk.settled()
+        self.page.wait_for_timeout(500)
+        grid.click(position={"x": 18, "y": HEADER + ROW * row + ROW / 2})
+        expect(self.page.get_by_role("link", name=told)).to_be_visible()
+        return self
 
     def period(self, label: str) -> Self:
         self.page.locator(".st-key-period").get_by_text(label, exact=True).click()
