@@ -142,3 +142,18 @@ def test_all_that_match_are_asked_about_once_they_are_lost(lost, session, cast, 
     page.press("Undo")
     page.said("Undone for 110 leads.")
     assert {why(session, lead_id) for lead_id in many} == {("new", None, None)}
+
+
+def test_a_hostile_name_and_note_are_text_in_the_question_the_line_and_the_history(lost, session, cast):
+    hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![t](https://tracker.example/t.png)"
+    lead_id = make_lead(session, cast.alice, owner=cast.alice, first_name=hostile, last_name=None, status="contacted")
+    page = lost(cast.alice, "lead", id=str(lead_id))
+
+    page.choose("Status", "Lost")
+    page.asked("Why was <img src=x onerror=alert(1)> [x](").answer("Other", hostile)
+
+    expect(page.page.locator(".st-key-why_lost")).to_contain_text("<img src=x onerror=alert(1)> [x](")
+    page.said("<img src=x onerror=alert(1)> [x](")
+    assert "<img src=x onerror=alert(1)> [x](" in page.events()[0]
+    assert page.outside == []
+    assert page.page.locator("img[src*=tracker], a[href*=javascript]").count() == 0
