@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Engine, delete, select, text
 from sqlalchemy.orm import Session
 
 from benchmarks.plans import Statement, explain, recorded
-from lib import (attribution, contact_changes, contacts, funnel, history, leads, lists, neighbours, pasted, replies,
-                 undo, users, workload)
+from lib import (attribution, bulk, contact_changes, contacts, funnel, history, leads, lists, neighbours, pasted,
+                 replies, undo, users, workload)
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
+from lib.lost import Because
 from lib.models import Company, Lead, LeadEvent, Role
 from lib.scope import Scope
 from lib.views import VIEWS
@@ -118,6 +119,9 @@ READS = {
     "conversion by channel": lambda s, crowd: replies.conversion_by_channel(s, crowd.rep, LAST_QUARTER),
     "replies by channel, one source": lambda s, crowd: replies.by_channel(s, crowd.rep, Scope(source="fair")),
     "activity": lambda s, crowd: funnel.activity(s, crowd.rep, "Europe/Berlin", LAST_QUARTER),
+    "lost reasons": lambda s, crowd: funnel.lost_reasons(s, crowd.rep, LAST_QUARTER),
+    "page, lost for a reason": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(lost_reasons=("no_need", None)),
+                                                           order="newest"),
     "workload": lambda s, crowd: workload.by_rep(s, crowd.rep, now=NOW),
     "pool": lambda s, crowd: workload.pool(s, crowd.rep, now=NOW),
     "recent contacts": lambda s, crowd: contacts.recent(s, crowd.rep),
@@ -133,6 +137,7 @@ _numbers = count()
 WRITES = {
     "edit": lambda s, crowd: leads.edit(s, crowd.rep, [
         Edit(crowd.mine[0], "status", ANYTHING, "qualified"), Edit(crowd.mine[0], "email", ANYTHING, "a@new.example")]),
+    "explain": lambda s, crowd: bulk.explain(s, crowd.manager, crowd.mine[:50], Because("no_need"), joins=crowd.told),
     "assign": lambda s, crowd: leads.assign(s, crowd.manager, crowd.mine[:50], to=crowd.manager.user_id),
     "log_contact": lambda s, crowd: contacts.log_contact(s, crowd.rep, crowd.mine[:50], method="call"),
     "edit_contact": lambda s, crowd: contact_changes.edit_contact(

@@ -125,3 +125,35 @@ def test_a_contact_that_ends_it_has_the_reason_in_its_own_dialog(lost, session, 
     page.press("Undo")
     page.said("Undone for 1 lead.")
     assert why(session, leads[0]) == ("contacted", None, None)
+
+
+def test_all_that_match_are_asked_about_once_they_are_lost(lost, session, cast, leads):
+    many = [make_lead(session, cast.alice, first_name="Max", last_name=f"Many{number:03}", source="import")
+            for number in range(110)]
+    page = lost(cast.tess, "leads", source="import")
+    page.press("Select page").press("Select all 110").settled().press("Set status")
+    page.page.get_by_role("menuitem", name="Lost").or_(page.page.get_by_role("option", name="Lost")).first.click()
+    page.dialog().get_by_role("button", name="Set 110 leads to Lost").click()
+
+    page.asked("Why were 110 leads lost?").answer("Bad data", "Old list")
+
+    page.said("110 leads set to Lost – Bad data")
+    assert {why(session, lead_id) for lead_id in many} == {("lost", "bad_data", "Old list")}
+    page.press("Undo")
+    page.said("Undone for 110 leads.")
+    assert {why(session, lead_id) for lead_id in many} == {("new", None, None)}
+
+
+def test_a_hostile_name_and_note_are_text_in_the_question_the_line_and_the_history(lost, session, cast):
+    hostile = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) ![t](https://tracker.example/t.png)"
+    lead_id = make_lead(session, cast.alice, owner=cast.alice, first_name=hostile, last_name=None, status="contacted")
+    page = lost(cast.alice, "lead", id=str(lead_id))
+
+    page.choose("Status", "Lost")
+    page.asked("Why was <img src=x onerror=alert(1)> [x](").answer("Other", hostile)
+
+    expect(page.page.locator(".st-key-why_lost")).to_contain_text("<img src=x onerror=alert(1)> [x](")
+    page.said("<img src=x onerror=alert(1)> [x](")
+    assert "<img src=x onerror=alert(1)> [x](" in page.events()[0]
+    assert page.outside == []
+    assert page.page.locator("img[src*=tracker], a[href*=javascript]").count() == 0
