@@ -164,12 +164,20 @@ class DeskPage:
         return self.open(actor, "lead", id=str(lead_id))
 
     def choose(self, label: str, option: str) -> Self:
-        """Choose in a menu by its label, as a person does."""
+        """Choose in a menu by its label, as a person does: where the page was drawn anew under the mouse, once more."""
         self.settled()
         box = self.page.get_by_label(label, exact=False).and_(self.page.get_by_role("combobox")).first
-        box.click()
-        self.page.get_by_role("option", name=option).first.click()
-        return self
+        listed = self.page.get_by_role("option", name=option)
+        for _ in range(5):
+            box.click()
+            try:
+                listed.first.click(timeout=4_000)
+                self.page.get_by_role("listbox").wait_for(state="detached", timeout=4_000)
+            except PlaywrightTimeout:
+                self.page.keyboard.press("Escape")
+                continue
+            return self
+        raise AssertionError(f"{option} cannot be chosen in {label}")
 
     @staticmethod
     def _index(column: str) -> int:

@@ -130,7 +130,7 @@ def test_the_same_contact_is_logged_with_several_leads(desk, session, cast, queu
 
 def test_the_order_stays_until_it_is_refreshed(desk, session, cast, queue):
     page = desk(cast.alice, view="Ready for outreach")
-    page.pick("Rita Ready", "status", "Lost")
+    page.pick("Rita Ready", "status", "Contacted")
     page.said("Status of Rita Ready saved.")
     page.shows("Rita Ready")
 
