@@ -49,7 +49,7 @@ def change_each(session: Session, changes: Sequence[Change]) -> list[tuple[Chang
     alike: dict[tuple[str, ...], list[Change]] = {}
     for change in changes:
         alike.setdefault(tuple(sorted(change.after)), []).append(change)
-    refused = []
+    refused: list[tuple[Change, LeadDeskError]] = []
     for names, group in alike.items():
         rows = [{"id": change.lead_id, **change.after} for change in group]
         try:
@@ -57,11 +57,20 @@ def change_each(session: Session, changes: Sequence[Change]) -> list[tuple[Chang
                 session.execute(_change(names), {"rows": _as_json(rows)})
         except IntegrityError:
             # One of them is in the way of all; one after the other shows which.
-            for change in group:
-                try:
-                    leads.write(session, [change])
-                except LeadDeskError as error:
-                    refused.append((change, error))
+            refused += _one_by_one(session, group)
+    # An address that moves from one of these leads to another is free only once the first has another.
+    while refused and len(again := _one_by_one(session, [change for change, _ in refused])) < len(refused):
+        refused = again
+    return refused
+
+
+def _one_by_one(session: Session, changes: Sequence[Change]) -> list[tuple[Change, LeadDeskError]]:
+    refused = []
+    for change in changes:
+        try:
+            leads.write(session, [change])
+        except LeadDeskError as error:
+            refused.append((change, error))
     return refused
 
 

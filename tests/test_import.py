@@ -4,7 +4,7 @@ import io
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
@@ -342,6 +342,11 @@ def slowly(held, lines, duplicates):
     return found, fates
 
 
+@example(held=["b"], duplicates=Duplicates.OVERWRITE, size=3, lines=[
+    # An address that one lead gives up goes to another in the same chunk.
+    dict(zip(("first", "last", "email", "link", "score"), cells, strict=True)) for cells in (
+        ("", "", "", "", "1"), ("", "", "", "", "1"), ("", "", "a@x.example", "linkedin.com/in/a", ""),
+        ("", "", "c@x.example", "linkedin.com/in/a", ""), ("", "", "a@x.example", "www.linkedin.com/in/B/", ""))])
 @settings(max_examples=120)
 @given(lines=st.lists(CELLS.filter(lambda cells: any(cells.values())), min_size=1, max_size=8),
        held=st.lists(st.sampled_from(["a", "b"]), unique=True, max_size=2), duplicates=st.sampled_from(Duplicates),
