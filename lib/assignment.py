@@ -25,7 +25,6 @@ from lib.models import Lead, Role, Status, User
 from lib.views import OPEN
 
 
-
 class Strategy(enum.StrEnum):
     """Round robin: whoever has waited longest is next. Least loaded: whoever has the fewest open leads is."""
 

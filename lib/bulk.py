@@ -1,10 +1,11 @@
 """The same change to many leads at once, as one batch with one Undo."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from lib import history, leads
@@ -36,35 +37,15 @@ def tag(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, add: S
     would have too many is among the refusals.
     """
     now = now or datetime.now(UTC)
-    batch_id = uuid.uuid4()
     added, removed = clean("tags", list(add)), clean("tags", list(remove))
     if both := set(added) & set(removed):
         raise Invalid.field("tags", f"“{min(both)}” cannot be added and removed at the same time.")
-    done: list[uuid.UUID] = []
-    unchanged: list[uuid.UUID] = []
-    refused: list[Refusal] = []
-    looked_at = 0
-    for chunk in leads.in_chunks(lead_ids):
-        changes = []
-        for lead in leads.lock(session, actor, chunk, refused).values():
-            held = list(lead.tags or [])
-            try:
-                check_change(actor, lead.assigned_to_user_id, lead.owner)
-                wanted = [each for each in held if each not in removed]
-                wanted = clean("tags", wanted + [each for each in added if each not in wanted])
-            except LeadDeskError as error:
-                refused.append(Refusal(lead.id, leads.name_of(lead), error))
-                continue
-            if wanted == held:
-                unchanged.append(lead.id)
-                continue
-            changes.append(Change(lead.id, {"tags": held}, {"tags": wanted}))
-        leads.write(session, changes)
-        history.record(session, actor, batch_id, "edited", changes, now=now)
-        done += [change.lead_id for change in changes]
-        looked_at += len(chunk)
-        progress(looked_at)
-    return Outcome(batch_id, done, unchanged, refused)
+
+    def tagged(lead: Row) -> dict[str, Any]:
+        kept = [each for each in lead.tags or [] if each not in removed]
+        return {"tags": clean("tags", kept + [each for each in added if each not in kept])}
+
+    return _change_each(session, actor, lead_ids, "edited", tagged, uuid.uuid4, progress=progress, now=now)
 
 
 def explain(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], because: Because, *,
@@ -78,6 +59,24 @@ def explain(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], becau
     """
     now = now or datetime.now(UTC)
     wanted = because.cleaned().values
+
+    def explained(lead: Row) -> dict[str, Any]:
+        if lead.status != Status.LOST:
+            raise Invalid.field("lost_reason", "It is not lost any more.")
+        return wanted
+
+    # Found under the locks of the leads: an undo of the batch takes them too, so it is over or has yet to begin.
+    return _change_each(session, actor, lead_ids, "status_changed", explained,
+                        lambda: _joined(session, actor, joins) or uuid.uuid4(), progress=progress, now=now)
+
+
+def _change_each(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], action: str,
+                 wanted: Callable[[Row], Mapping[str, Any]], batch: Callable[[], uuid.UUID], *, progress: Progress,
+                 now: datetime) -> Outcome:
+    """Let each lead's columns hold what is ``wanted`` of it, in chunks; what that raises is a lead's refusal.
+
+    ``batch`` is asked for the batch's id once, when the first leads are locked.
+    """
     batch_id = None
     done: list[uuid.UUID] = []
     unchanged: list[uuid.UUID] = []
@@ -86,23 +85,22 @@ def explain(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], becau
     for chunk in leads.in_chunks(lead_ids):
         changes = []
         locked = leads.lock(session, actor, chunk, refused)
-        # Under the locks of the leads: an undo of the batch takes them too, so it is over or has yet to begin.
-        batch_id = batch_id or _joined(session, actor, joins) or uuid.uuid4()
+        batch_id = batch_id or batch()
         for lead in locked.values():
             try:
                 check_change(actor, lead.assigned_to_user_id, lead.owner)
-                if lead.status != Status.LOST:
-                    raise Invalid.field("lost_reason", "It is not lost any more.")
+                values = wanted(lead)
             except LeadDeskError as error:
                 refused.append(Refusal(lead.id, leads.name_of(lead), error))
                 continue
-            after = {name: value for name, value in wanted.items() if getattr(lead, name) != value}
+            held = {name: list(lead.tags or []) if name == "tags" else getattr(lead, name) for name in values}
+            after = {name: value for name, value in values.items() if held[name] != value}
             if after:
-                changes.append(Change(lead.id, {name: getattr(lead, name) for name in after}, after))
+                changes.append(Change(lead.id, {name: held[name] for name in after}, after))
             else:
                 unchanged.append(lead.id)
         leads.write(session, changes)
-        history.record(session, actor, batch_id, "status_changed", changes, now=now)
+        history.record(session, actor, batch_id, action, changes, now=now)
         done += [change.lead_id for change in changes]
         looked_at += len(chunk)
         progress(looked_at)

@@ -228,11 +228,10 @@ def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[u
         return
     if edit.seen is not ANYTHING and not _is_what_was_seen(edit, held):
         raise _conflict(session, actor, lead, edit.field, held, value)
+    if edit.field in ("email", "linkedin_url") and value is not None:
+        _refuse_known(session, actor, {edit.field: value}, but=lead.id)
     if edit.field == "email" and value is not None:
-        _refuse_duplicate(session, actor, value)
         _refuse_twice(value, changes.values())
-    if edit.field == "linkedin_url" and value is not None:
-        _refuse_known(session, actor, {"linkedin_url": value}, but=lead.id)
     column = edit.field
     if column == "company":
         column, held, value = "lead_company_id", lead.lead_company_id, value and firms.made(session, actor, [value])[value]
@@ -316,7 +315,7 @@ def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str
     if lead.status == Status.NEW:
         values["status"] = Status.ENRICHED.value
     if "email" in values:
-        _refuse_duplicate(session, actor, values["email"])
+        _refuse_known(session, actor, {"email": values["email"]})
     after = {name: value for name, value in values.items() if getattr(lead, name) != value}
     changes = {}
     if after:
@@ -383,16 +382,6 @@ def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any
     by, at = (change.actor, change.at) if change else (None, None)
     message = f"{LABELS[field]} was changed by {by or 'somebody else'} after you opened this list."
     return Conflict(message, lead_id=lead.id, field=field, theirs=theirs, yours=yours, by=by, at=at)
-
-
-def _refuse_duplicate(session: Session, actor: Actor, email: str | None) -> None:
-    if email is None:
-        return
-    other = session.execute(
-        select(Lead.id, Lead.first_name, Lead.last_name, Lead.email)
-        .where(Lead.company_id == actor.company_id, Lead.email == email)).first()
-    if other:
-        raise Duplicate(f"{name_of(other)} already has the e-mail address {email}.", lead_id=other.id, field="email")
 
 
 def _refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:

@@ -7,7 +7,7 @@ The server is the one that the product embeds, in a temporary folder. TEST_DATAB
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +15,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, Engine, delete
 from sqlalchemy.orm import Session
+from streamlit.testing.v1 import AppTest
 
 from lib import db, postgres, schema
-from lib.config import Settings
+from lib.auth import Actor
+from lib.config import ROOT, Settings
 from lib.models import Company
 from tests.factories import Cast, make_cast
 
@@ -94,6 +96,24 @@ def committed_cast(engine: Engine) -> Iterator[Cast]:
         with Session(engine) as session:
             session.execute(delete(Company).where(Company.id.in_([cast.alice.company_id, cast.olga.company_id])))
             session.commit()
+
+
+@pytest.fixture
+def open_page(session: Session, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Runs the app's script as one of the cast; a page other than the first is chosen by its file."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    def run(actor: Actor, page: str | None = None, **query: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "lib" / "shell.py"), default_timeout=60)
+        app.session_state["as"] = str(actor.user_id)
+        if page:
+            app.run().switch_page(str(ROOT / "pages" / page))
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        return app
+    return run
 
 
 @pytest.fixture

@@ -3,29 +3,17 @@
 from datetime import UTC, datetime
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from lib import contacts, leads
-from lib.config import ROOT
 from lib.leads import ANYTHING, Edit
 from lib.ui import enrichment, timeline
 from tests.factories import make_firm, make_lead
 
-SHELL = str(ROOT / "lib" / "shell.py")
-
 
 @pytest.fixture
-def open_lead(session, monkeypatch):
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-
-    def run(actor, lead_id, **query) -> AppTest:
-        app = AppTest.from_file(SHELL, default_timeout=30)
-        app.session_state["as"] = str(actor.user_id)
-        app.run().switch_page(str(ROOT / "pages" / "lead.py"))
-        for name, value in ({"id": str(lead_id)} | query).items():
-            app.query_params[name] = value
-        app.run()
-        assert not app.exception
+def open_lead(open_page):
+    def run(actor, lead_id, **query):
+        app = open_page(actor, "lead.py", id=str(lead_id), **query)
         assert not app.error
         return app
     return run
@@ -122,13 +110,9 @@ def test_the_others_of_the_firm_are_told_with_their_last_touch(session, cast, no
     assert "Bob Brown · E-mail from them to Tess Turner, " in said(app)
 
 
-def test_another_companys_lead_shows_nothing_of_it(session, cast):
+def test_another_companys_lead_shows_nothing_of_it(session, cast, open_page):
     lead_id = make_lead(session, cast.olga, first_name="Secret")
-    app = AppTest.from_file(SHELL, default_timeout=30)
-    app.session_state["as"] = str(cast.alice.user_id)
-    app.run().switch_page(str(ROOT / "pages" / "lead.py"))
-    app.query_params["id"] = str(lead_id)
-    app.run()
+    app = open_page(cast.alice, "lead.py", id=str(lead_id))
 
     assert [error.value for error in app.error] == ["There is no such lead."]
     assert not app.text_input and "Secret" not in said(app)

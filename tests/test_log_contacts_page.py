@@ -1,31 +1,19 @@
 """What the page Log Contacts shows to whom, run in-process by Streamlit's own test harness."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from lib import contact_changes, contacts, once, undo
-from lib.config import ROOT
 from lib.models import Direction
 from tests.factories import attempts, make_firm, make_lead, row
 
 
 @pytest.fixture
-def open_as(session, monkeypatch):
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-
-    def run(actor, **query) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "lib" / "shell.py"), default_timeout=30)
-        app.session_state["as"] = str(actor.user_id)
-        app.run()
-        app.switch_page(str(ROOT / "pages" / "log_contacts.py"))
-        for name, value in query.items():
-            app.query_params[name] = value
-        app.run()
-        assert not app.exception
-        return app
-    return run
+def open_as(open_page):
+    return partial(open_page, page="log_contacts.py")
 
 
 def keyed(app, kind, start):
@@ -209,7 +197,7 @@ def test_another_companys_contact_cannot_be_opened(session, cast, open_as):
     assert "There is no such contact" in shown(app).replace("\\", "") and "Secret" not in shown(app)
 
 
-def test_the_leads_history_tells_of_corrections_and_removals(session, cast, now, open_as):
+def test_the_leads_history_tells_of_corrections_and_removals(session, cast, now, open_page):
     lead_id = make_lead(session, cast.alice)
     contacts.log_contact(session, cast.alice, [lead_id], method="call", now=now)
     contact = attempts(session, lead_id)[0].id
@@ -217,12 +205,7 @@ def test_the_leads_history_tells_of_corrections_and_removals(session, cast, now,
     removed = contact_changes.remove_contact(session, cast.alice, contact, now=now)
     undo.undo(session, cast.alice, removed.batch_id, now=now)
 
-    app = open_as(cast.alice)
-    app.switch_page(str(ROOT / "pages" / "lead.py"))
-    app.query_params["id"] = str(lead_id)
-    app.run()
-
-    assert not app.exception
+    app = open_page(cast.alice, "lead.py", id=str(lead_id))
     told = shown(app)
     assert "Contact corrected · Status Contacted → **Conversing**" in told
     assert "Contact taken back" in told and "Contact put back" in told and "Call from us" in told

@@ -1,30 +1,10 @@
 """Asked why a lead was lost, run in-process by Streamlit's own test harness."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from lib import bulk, leads, undo
-from lib.config import ROOT
 from lib.lost import Because
 from tests.factories import events, make_lead, row
-
-SHELL = str(ROOT / "lib" / "shell.py")
-
-
-@pytest.fixture
-def open_page(session, monkeypatch):
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-
-    def run(actor, page, **query) -> AppTest:
-        app = AppTest.from_file(SHELL, default_timeout=30)
-        app.session_state["as"] = str(actor.user_id)
-        app.run().switch_page(str(ROOT / "pages" / page))
-        for name, value in query.items():
-            app.query_params[name] = value
-        app.run()
-        assert not app.exception
-        return app
-    return run
 
 
 def said(app) -> str:

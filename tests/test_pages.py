@@ -1,41 +1,17 @@
 """What the pages show, run in-process by Streamlit's own test harness."""
 
-import pytest
 from sqlalchemy import text
-from streamlit.testing.v1 import AppTest
 
-from lib.config import ROOT
 from lib.views import VIEWS
 from tests.factories import days_ago, make_lead
 
-SHELL = str(ROOT / "lib" / "shell.py")
 
-
-@pytest.fixture
-def open_as(session, monkeypatch):
-    """Runs the app's script as one of the cast; a page is chosen by its file."""
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-
-    def run(actor, company="Acme Outbound", page=None, **query) -> AppTest:
-        app = AppTest.from_file(SHELL, default_timeout=30)
-        for name, value in query.items():
-            app.query_params[name] = value
-        app.session_state["as"] = str(actor.user_id)
-        if page:
-            app.run()
-            app.switch_page(str(ROOT / "pages" / page))
-        app.run()
-        assert not app.exception
-        return app
-    return run
-
-
-def test_the_tiles_show_the_four_numbers_and_their_rules(session, cast, now, open_as):
+def test_the_tiles_show_the_four_numbers_and_their_rules(session, cast, now, open_page):
     for status in ("enriched", "conversing", "conversing", "lost"):
         make_lead(session, cast.alice, owner=cast.alice, status=status)
     make_lead(session, cast.alice, owner=cast.bob, status="contacted", last_contacted_at=days_ago(now, 8))
 
-    app = open_as(cast.alice)
+    app = open_page(cast.alice)
 
     assert {metric.label: metric.value for metric in app.metric} == {
         "My leads": "4", "Ready for outreach": "1", "In conversation": "2", "Follow-ups due": "1"}
@@ -43,22 +19,22 @@ def test_the_tiles_show_the_four_numbers_and_their_rules(session, cast, now, ope
     assert "more than 7 days ago" in app.metric[3].help
 
 
-def test_the_companys_own_days_are_in_the_rule(session, cast, open_as):
+def test_the_companys_own_days_are_in_the_rule(session, cast, open_page):
     session.execute(text("UPDATE companies SET follow_up_days = 3 WHERE id = :id"), {"id": cast.alice.company_id})
 
-    assert "more than 3 days ago" in open_as(cast.alice).metric[3].help
+    assert "more than 3 days ago" in open_page(cast.alice).metric[3].help
 
 
-def test_an_empty_queue_says_how_to_fill_it(cast, open_as):
-    shown = " ".join(element.value for element in open_as(cast.bob).markdown)
+def test_an_empty_queue_says_how_to_fill_it(cast, open_page):
+    shown = " ".join(element.value for element in open_page(cast.bob).markdown)
 
     assert VIEWS["mine"].empty in shown
 
 
-def test_every_view_can_be_opened(session, cast, now, open_as):
+def test_every_view_can_be_opened(session, cast, now, open_page):
     make_lead(session, cast.alice, owner=cast.alice, status="contacted", contact_count=4,
               last_contacted_at=days_ago(now, 40), last_contact_method="email")
-    app = open_as(cast.alice)
+    app = open_page(cast.alice)
 
     for view in VIEWS:
         app.selectbox(key="view").set_value(view).run()
@@ -66,20 +42,20 @@ def test_every_view_can_be_opened(session, cast, now, open_as):
         assert not app.error
 
 
-def test_another_companys_people_see_their_own_numbers(session, cast, open_as):
+def test_another_companys_people_see_their_own_numbers(session, cast, open_page):
     make_lead(session, cast.alice, owner=cast.alice, status="contacted")
 
-    assert {metric.value for metric in open_as(cast.olga, company="Initech Sales").metric} == {"0"}
+    assert {metric.value for metric in open_page(cast.olga).metric} == {"0"}
 
 
-def test_a_lead_that_is_not_there_is_one_plain_sentence(cast, open_as):
+def test_a_lead_that_is_not_there_is_one_plain_sentence(cast, open_page):
     for id_ in ("", "nonsense", "00000000-0000-0000-0000-000000000000"):
-        app = open_as(cast.alice, page="lead.py", id=id_)
+        app = open_page(cast.alice, page="lead.py", id=id_)
         assert [error.value for error in app.error] == ["There is no such lead."]
 
 
-def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(session, cast, open_as):
-    app = open_as(cast.alice)
+def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(session, cast, open_page):
+    app = open_page(cast.alice)
     session.execute(text("UPDATE users SET is_active = false WHERE id = :id"), {"id": cast.alice.user_id})
 
     app.run()
@@ -92,15 +68,15 @@ def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(sessi
 # ---------------------------------------------------------------- all leads
 
 
-def test_all_leads_says_when_there_are_none_yet(cast, open_as):
-    app = open_as(cast.alice, page="all_leads.py")
+def test_all_leads_says_when_there_are_none_yet(cast, open_page):
+    app = open_page(cast.alice, page="all_leads.py")
 
     assert any("There are no leads yet" in each.value for each in app.markdown)
 
 
-def test_a_filter_from_the_address_is_a_chip_and_can_be_cleared(session, cast, open_as):
+def test_a_filter_from_the_address_is_a_chip_and_can_be_cleared(session, cast, open_page):
     make_lead(session, cast.alice, owner=cast.bob)
-    app = open_as(cast.alice, page="all_leads.py", owner="Me")
+    app = open_page(cast.alice, page="all_leads.py", owner="Me")
     assert any("No lead matches your search and filters" in each.value for each in app.markdown)
 
     app.button(key="chip_owner").click().run()
@@ -110,10 +86,10 @@ def test_a_filter_from_the_address_is_a_chip_and_can_be_cleared(session, cast, o
     assert "owner" not in app.query_params
 
 
-def test_a_day_that_cannot_be_understood_is_said_and_the_list_is_there(session, cast, open_as):
+def test_a_day_that_cannot_be_understood_is_said_and_the_list_is_there(session, cast, open_page):
     make_lead(session, cast.alice)
 
-    app = open_as(cast.alice, page="all_leads.py", created_after="whenever")
+    app = open_page(cast.alice, page="all_leads.py", created_after="whenever")
 
     assert [each.value.replace("\\", "") for each in app.warning] == [
         "“whenever” is not a day; write it like 2026-01-10 or 30 days ago."]

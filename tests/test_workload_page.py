@@ -1,14 +1,13 @@
 """The page Workload: who may open it, and that its numbers are those of the data access."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pyarrow as pa
 import pytest
 from sqlalchemy import event
-from streamlit.testing.v1 import AppTest
 
 from lib import attribution, contacts, funnel, leads, replies, workload
-from lib.config import ROOT
 from lib.errors import DatabaseUnavailable
 from lib.leads import Edit
 from lib.models import Status
@@ -20,28 +19,15 @@ from lib.views import OPEN
 from lib.workload import Load, Unowned
 from tests.factories import make_lead, make_user
 
-SHELL = str(ROOT / "lib" / "shell.py")
 NOW = datetime.now(UTC)
 HEADINGS = {"Workload", "How it goes", "Open leads of each", "Unassigned", "Funnel", "Activity", "Replies",
             "What led to conversions"}
 
 
 @pytest.fixture
-def open_as(session, monkeypatch):
+def open_as(open_page):
     """Opens the page as one of the cast, with what stands in its address."""
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-
-    def run(actor, **query) -> AppTest:
-        app = AppTest.from_file(SHELL, default_timeout=60)
-        app.session_state["as"] = str(actor.user_id)
-        app.run()
-        app.switch_page(str(ROOT / "pages" / "workload.py"))
-        for name, value in query.items():
-            app.query_params[name] = value
-        app.run()
-        assert not app.exception
-        return app
-    return run
+    return partial(open_page, page="workload.py")
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from lib.ui import came_from, contact_fields, identity, jobs, words
 from lib.ui import desk as desks
 from lib.ui.desk import Desk
 
-
 # So many leads fit into the URL; of more, these are looked at for the names and statuses that are shown.
 MANY = 100
 

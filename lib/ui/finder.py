@@ -43,11 +43,11 @@ def draw(actor: Actor, team: Sequence[Member], vocabulary: dict[str, list[str]])
 
     A filter that cannot be understood says so and restricts nothing until it is put right.
     """
-    people = owners(team)
+    names = _labels(team)
     with st.grid(5, min_column_width=150, gap="small", key="finder", vertical_alignment="bottom"):
         st.text_input("Search", type="search", key="search", bind="query-params", max_chars=200, live=True,
                       placeholder="Name, e-mail, phone, company", on_change=_first_page)
-        _several("Assigned to", "owner", list(people), names=people)
+        _several("Assigned to", "owner", list(names["owner"]), names=names["owner"])
         _several("Status", "stage", list(Status), names=words.STATUS)
         order = st.selectbox("Order", list(ORDERS), index=list(ORDERS).index(NEWEST), key=ORDER, bind="query-params",
                              format_func=lambda key: ORDERS[key].label, on_change=_first_page)
@@ -55,7 +55,7 @@ def draw(actor: Actor, team: Sequence[Member], vocabulary: dict[str, list[str]])
             _panel(vocabulary)
     query = _query()
     query, problem = _understood(query, actor)
-    chips(query, people)
+    chips(query, names)
     if problem is not None:
         st.warning(words.plain(str(problem)), icon=":material/error:")
     return query, wanted_of(query, order or NEWEST, actions.page_number(PAGE))
@@ -99,16 +99,16 @@ def address(query: Query, team: Sequence[Member]) -> dict[str, list[str]]:
     return asked
 
 
-def chips(query: Query, people: dict[str, str]) -> None:
-    """One chip for each filter that is on, which takes it off."""
+def chips(query: Query, names: Mapping[str, Mapping[str, str]]) -> None:
+    """One chip for each filter that is on, which takes it off. ``names`` are what its choices are called."""
     on = query.narrows()
     if not on:
         return
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="chips"):
         for name in on:
-            st.button(words.plain(_chip(name, getattr(query, name), people)), key=f"chip_{name}", type="secondary",
-                      icon=":material/close:", icon_position="right", help="Take this filter off",
-                      on_click=clear, args=(name,))
+            told = _chip(name, getattr(query, name), names.get(name, {}))
+            st.button(words.plain(told), key=f"chip_{name}", type="secondary", icon=":material/close:",
+                      icon_position="right", help="Take this filter off", on_click=clear, args=(name,))
         if len(on) > 1:
             st.button("Clear all", key="clear_all", type="tertiary", on_click=clear, args=tuple(on))
 
@@ -205,12 +205,11 @@ def owners(team: Sequence[Member]) -> dict[str, str]:
 def _labels(team: Sequence[Member]) -> dict[str, dict[str, str]]:
     """What the choices of a filter are called, where that is not what the query holds."""
     knowable = {name: LABELS[name] for name in KNOWABLE}
-    return {"owner": owners(team), "stage": words.STATUS, "lost": LOST, "by": words.METHOD, "has": knowable, "lacks": knowable}
+    return {"owner": owners(team), "stage": words.STATUS, "lost": LOST, "by": words.METHOD, "has": knowable,
+            "lacks": knowable}
 
 
-def _chip(name: str, value, people: dict[str, str]) -> str:
-    named = {"owner": people, "stage": words.STATUS, "lost": LOST, "by": words.METHOD, "has": LABELS,
-             "lacks": LABELS}.get(name, {})
+def _chip(name: str, value: Any, named: Mapping[str, str]) -> str:
     if name == "never_contacted":
         return CHIPS[name]
     shown = words.listed([named.get(each, each) for each in value], most=2) if isinstance(value, tuple) else str(value)

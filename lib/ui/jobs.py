@@ -17,6 +17,7 @@ from lib import undo
 from lib.auth import Actor
 from lib.errors import DatabaseUnavailable, LeadDeskError
 from lib.history import Outcome
+from lib.leads import Progress
 from lib.ui import desk as desks
 from lib.ui import words
 from lib.ui.desk import Desk, Words
@@ -24,7 +25,6 @@ from lib.ui.desk import Desk, Words
 # A click that is answered within this time needs no progress bar.
 PATIENCE = 1.0
 
-Progress = Callable[[int], None]
 Work = Callable[[Session, Actor, Progress], Outcome]
 
 log = logging.getLogger(__name__)
