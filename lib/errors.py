@@ -35,6 +35,13 @@ class NotAllowed(LeadDeskError):
     code = "not_allowed"
 
 
+class NotSignedIn(LeadDeskError):
+    """Nobody is signed in, or what they signed in with no longer counts."""
+
+    status = 401
+    code = "not_signed_in"
+
+
 class Invalid(LeadDeskError):
     """A value was refused before anything was written; ``fields`` names each one."""
 

@@ -121,6 +121,7 @@ class Company(Base):
     name: Mapped[str]
     follow_up_days: Mapped[int] = mapped_column(server_default=text("7"))  # added
     auto_assign: Mapped[str | None]  # added: by which strategy a lead is assigned when it is enriched, if any
+    time_zone: Mapped[str] = mapped_column(server_default=text("'UTC'"))  # added: an IANA name
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = _now()
 
@@ -148,6 +149,11 @@ class User(Base):
     away_until: Mapped[datetime | None]
     last_assigned_at: Mapped[datetime | None]
     most_open_leads: Mapped[int | None]
+    # Its own time zone (an IANA name; None: the browser's). A service user acts through tokens and never signs in. What
+    # was signed in before ``signed_out_at`` no longer counts.
+    time_zone: Mapped[str | None]
+    is_service: Mapped[bool] = mapped_column(server_default=text("false"))
+    signed_out_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = _now()
     updated_at: Mapped[datetime] = _now()
 
@@ -319,17 +325,41 @@ class LeadEvent(Base):
     at: Mapped[datetime]
 
 
+class SettingsEvent(Base):
+    """One change of a setting: of a user, the company, a token or a tag. Rows are added and never changed."""
+
+    __tablename__ = "settings_events"
+    __table_args__ = (
+        CheckConstraint("source IN ('ui', 'api', 'system')", name="source"),
+        CheckConstraint("subject IN ('user', 'company', 'token', 'tag')", name="subject"),
+        Index("settings_events_company_id_idx", "company_id", text("id DESC")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    company_id: Mapped[uuid.UUID] = _company()
+    actor_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    source: Mapped[str]
+    subject: Mapped[str]
+    subject_id: Mapped[uuid.UUID]
+    action: Mapped[str]
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
 class ApiToken(Base):
     """A bearer token for machines. Only its SHA-256 is kept, so a copy of the table opens nothing."""
 
     __tablename__ = "api_tokens"
-    __table_args__ = (Index("api_tokens_token_hash_idx", "token_hash", unique=True),)
+    __table_args__ = (Index("api_tokens_token_hash_idx", "token_hash", unique=True),
+                      Index("api_tokens_company_id_idx", "company_id"))
 
     id: Mapped[uuid.UUID] = _id()
     company_id: Mapped[uuid.UUID] = _company()
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     name: Mapped[str]
     token_hash: Mapped[bytes]
+    hint: Mapped[str] = mapped_column(server_default=text("''"))  # its last characters, to know it by
     scopes: Mapped[list[str]]
     created_at: Mapped[datetime] = _now()
     expires_at: Mapped[datetime | None]
