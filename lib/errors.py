@@ -42,6 +42,12 @@ class NotSignedIn(LeadDeskError):
     code = "not_signed_in"
 
 
+class NoAccess(NotAllowed):
+    """Somebody is who they say, but nobody who may use Lead Desk, or no longer."""
+
+    code = "no_access"
+
+
 class Invalid(LeadDeskError):
     """A value was refused before anything was written; ``fields`` names each one."""
 
