@@ -186,6 +186,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "staffing.taking": lambda session, actor, it, now: it.user in staffing.taking(session, actor),
     "staffing.set_taking": lambda session, actor, it, now: staffing.set_taking(
         session, replace(actor, role=Role.MANAGER), it.user, staffing.Taking(False)),
+    "users.sign_out_everywhere": lambda session, actor, it, now: users.sign_out_everywhere(session, actor, now=now),
     "staffing.set_auto_assign": lambda session, actor, it, now: staffing.set_auto_assign(
         session, replace(actor, role=Role.MANAGER), "round_robin"),
     "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
@@ -297,7 +298,7 @@ def test_another_companys_rows_stay_as_they_are(session, cast, now, theirs, name
 
 @pytest.mark.parametrize("name", [
     name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once", "firms.made",
-                                            "staffing.set_auto_assign")])
+                                            "staffing.set_auto_assign", "users.sign_out_everywhere")])
 def test_the_same_call_by_a_colleague_finds_it(session, cast, now, theirs, name):
     # Or the table would prove nothing: each call has to have something that it could have found.
     assert (answer(DRIVEN[name], session, cast.alice, theirs, now)
@@ -330,6 +331,7 @@ def test_every_function_that_takes_an_actor_is_in_the_table():
             if function.__module__ == module.__name__ and not name.startswith("_")
             and list(inspect.signature(function).parameters)[:1] == ["session"]} - public == {
         "users.sign_in",          # makes the actor
+        "users.sign_in_by_address",
         "users.demo_identities",  # the demo lets a visitor become anybody
         "leads.write",            # writes what its callers have locked
         "contacts.write_summaries",

@@ -90,9 +90,9 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 
 
 def owner_names(team: Sequence[Member], owners: Collection[uuid.UUID | None]) -> dict[uuid.UUID, str]:
-    """Who can be chosen as an owner, by id: everybody active, and those of ``owners`` who have left but still own."""
+    """Who can be chosen as an owner, by id: every active person, and those of ``owners`` who have left but still own."""
     return {each.id: each.name if each.is_active else f"{each.name} (left)" for each in team
-            if each.is_active or each.id in owners}
+            if each.can_own or each.id in owners}
 
 
 def value_of(field: str, value: Any, people: dict[str, str]) -> str:
