@@ -25,7 +25,7 @@ def start() -> None:
     db.use(engine)
     with db.transaction() as session:
         once.forget_old(session, now=datetime.now(UTC))
-        if chosen.is_demo:
+        if chosen.is_open:
             sample.load_once(session)
     # The modules and tables loaded until here stay for good; the collector need not look through them ever again.
     gc.collect()

@@ -1,0 +1,75 @@
+"""Who is looking, and that nothing is written for somebody whose sign-in no longer counts."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from lib import users
+from lib.config import Settings
+from lib.models import Status, User
+from lib.sign_ins import SignIn
+from lib.ui import desk as desks
+from lib.ui.desk import Desk
+from tests.factories import events, make_lead, row
+
+ADDRESS = "alice@acme.example"
+
+
+@pytest.fixture
+def lead(session, cast):
+    session.execute(update(User).where(User.id == cast.alice.user_id).values(email=ADDRESS))
+    return make_lead(session, cast.alice, owner=cast.alice, status="enriched")
+
+
+def tab(*, hours: float = 12, ago: timedelta = timedelta(minutes=1)) -> Desk:
+    """A tab of Alice's, who signed in so long ago for so many hours."""
+    issued = datetime.now(UTC) - ago
+    return Desk(signed_in=SignIn(ADDRESS, issued, issued + timedelta(hours=hours)))
+
+
+def qualify(desk, cast, lead) -> str:
+    """Set the lead's status from this tab, as a cell of the grid does; what is said about it."""
+    desks.change_cell(desk, cast.alice.user_id, lead, "status", seen="enriched", value=Status.QUALIFIED, lead="Ada")
+    [notice] = desk.outbox
+    return notice.text
+
+
+def test_a_tab_of_somebody_signed_in_writes(session, cast, lead):
+    assert qualify(tab(), cast, lead) == "Status of Ada saved."
+
+    assert row(session, lead).status == "qualified"
+    assert [event.actor_id for event in events(session, lead)] == [cast.alice.user_id]
+
+
+def test_a_tab_whose_sign_in_has_ended_writes_nothing(session, cast, lead):
+    assert qualify(tab(hours=1, ago=timedelta(hours=1)), cast, lead) == (
+        "Your sign-in has ended. Sign in again to go on.")
+
+    assert row(session, lead).status == "enriched"
+    assert events(session, lead) == []
+
+
+def test_a_tab_left_open_when_somebody_signed_out_elsewhere_writes_nothing(session, cast, lead):
+    users.sign_out_everywhere(session, cast.alice, now=datetime.now(UTC))
+
+    assert qualify(tab(), cast, lead) == "You have signed out. Sign in again to go on."
+    assert row(session, lead).status == "enriched"
+
+
+@pytest.mark.parametrize("values", [{"is_active": False}, {"is_service": True}, {"email": "other@acme.example"}])
+def test_a_tab_of_somebody_who_lost_access_writes_nothing(session, cast, lead, values):
+    session.execute(update(User).where(User.id == cast.alice.user_id).values(**values))
+
+    assert qualify(tab(), cast, lead) == "You have no access to Lead Desk. Ask your manager to add you."
+    assert row(session, lead).status == "enriched"
+
+
+def test_a_tab_in_which_nobody_has_signed_in_writes_only_where_nobody_has_to(session, cast, lead, monkeypatch):
+    monkeypatch.setattr(desks, "settings", lambda: Settings("postgresql://lead@db/desk"))
+
+    assert qualify(Desk(), cast, lead) == "Sign in to go on."
+    assert row(session, lead).status == "enriched"
+
+    monkeypatch.setattr(desks, "settings", Settings)
+    assert qualify(Desk(), cast, lead) == "Status of Ada saved."
