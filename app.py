@@ -14,6 +14,7 @@ from lib import sign_ins, startup
 from lib.config import settings
 from lib.errors import CannotStart
 from lib.proxies import OnlyFromProxy
+from lib.return_path import BackToPage
 from lib.ui import outage
 
 
@@ -38,5 +39,6 @@ def _user_headers() -> dict[str, str]:
 
 app = st.App(
     Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain,
-    middleware=[Middleware(OnlyFromProxy, headers=_user_headers, proxies=lambda: settings().trusted_proxy)],
+    middleware=[Middleware(OnlyFromProxy, headers=_user_headers, proxies=lambda: settings().trusted_proxy),
+                Middleware(BackToPage)],
 )

@@ -180,6 +180,16 @@ def test_a_fresh_process_shows_a_signed_out_visitor_nothing_whatever_the_address
         assert "Rita" not in page.page.content()
 
 
+def test_who_was_sent_a_link_gets_to_it_once_they_have_signed_in(session, alice, rita, tab):
+    page = tab(f"lead?id={rita}&from=queue")
+    page.is_asked_to_sign_in()
+
+    page.sign_in("alice")
+
+    expect(page.page.get_by_role("heading", name="Rita Ready")).to_be_visible()
+    assert page.page.url == f"{page.app.url}/lead?id={rita}&from=queue"
+
+
 # ---------------------------------------------------------------- while a tab is open
 
 
