@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import update
+from streamlit.testing.v1 import AppTest
 
 from lib import users
 from lib.config import Settings
@@ -73,3 +74,22 @@ def test_a_tab_in_which_nobody_has_signed_in_writes_only_where_nobody_has_to(ses
 
     monkeypatch.setattr(desks, "settings", Settings)
     assert qualify(Desk(), cast, lead) == "Status of Ada saved."
+
+
+@pytest.mark.parametrize(("zone", "told"), [("Asia/Tokyo", "Asia/Tokyo"), (None, "UTC"), ("Mars/Olympus", "UTC")])
+def test_the_time_zone_that_somebody_has_chosen_wins_over_the_browsers(session, cast, zone, told):
+    session.execute(update(User).where(User.id == cast.alice.user_id).values(time_zone=zone))
+
+    app = AppTest.from_function(_zone, default_timeout=30)
+    app.session_state["as"] = str(cast.alice.user_id)
+
+    assert app.run().markdown[0].value == told
+
+
+def _zone():
+    import streamlit as st
+
+    from lib.ui import identity, words
+
+    identity.read()
+    st.markdown(str(words.zone()))

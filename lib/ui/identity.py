@@ -63,6 +63,7 @@ def read() -> tuple[Actor, list[Member]]:
         desk.user_id = None
         raise
     desk.signed_in, desk.user_id = signed_in, actor.user_id
+    st.session_state[words.TIME_ZONE] = actor.time_zone
     return actor, team
 
 
