@@ -34,6 +34,10 @@ class Settings:
     pool_size: int = 10
     statement_timeout_seconds: int = 15
     data_folder: Path = ROOT / ".lead-desk"
+    api_workers: int = 6
+    """How many API calls of this process are worked on at once; the others wait."""
+    api_calls_per_second: int = 50
+    """How many calls of one token are let in, lastingly."""
     public_url: str | None = None
     """Where people's browsers reach Lead Desk, such as https://leads.example.com or …/desk: no slash at the end."""
 
@@ -52,6 +56,9 @@ class Settings:
             statement_timeout_seconds=_whole_number(values, "DATABASE_TIMEOUT", cls.statement_timeout_seconds,
                                                     at_most=600, unit=" of seconds"),
             data_folder=_folder(_text(values, "LEAD_DESK_DATA")) or cls.data_folder,
+            api_workers=_whole_number(values, "API_WORKERS", cls.api_workers, at_most=100),
+            api_calls_per_second=_whole_number(values, "API_CALLS_PER_SECOND", cls.api_calls_per_second,
+                                               at_most=100_000),
             public_url=_public_url(_text(values, "PUBLIC_URL")),
         )
 
