@@ -33,9 +33,8 @@ the same answer, marked `Idempotent-Replayed: true`, and changes nothing again.
 
 def routes() -> list[BaseRoute]:
     """Everything at and under /api, for the app that serves the pages too."""
-    app = make()
-    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    return [Mount("/api", app), Route("/api", problems.nowhere, methods=every)]
+    guarded = Guard(make())
+    return [Mount("/api", guarded), Route("/api", guarded)]
 
 
 def make(settings: Callable[[], Settings] = settings) -> FastAPI:
@@ -49,5 +48,4 @@ def make(settings: Callable[[], Settings] = settings) -> FastAPI:
     app.include_router(health.router)
     app.include_router(reference.router)
     problems.install(app)
-    app.add_middleware(Guard)
     return app
