@@ -41,7 +41,7 @@ def make(settings: Callable[[], Settings] = settings) -> FastAPI:
     """The application to be mounted under /api. Nothing is connected, and no setting read, before the first call."""
     app = FastAPI(
         title="Lead Desk", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False, max_body_size=MOST_BYTES)
+        redirect_slashes=False, max_body_size=MOST_BYTES, generate_unique_id_function=lambda route: route.name)
     app.state.calls = Calls(settings)
     app.include_router(reading.router)
     app.include_router(writing.router)
