@@ -10,7 +10,7 @@ import streamlit as st
 from anyio import to_thread
 from starlette.middleware import Middleware
 
-from lib import sign_ins, startup
+from lib import api, sign_ins, startup
 from lib.config import settings
 from lib.errors import CannotStart
 from lib.proxies import OnlyFromProxy
@@ -39,6 +39,7 @@ def _user_headers() -> dict[str, str]:
 
 app = st.App(
     Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain,
+    routes=api.routes(),
     middleware=[Middleware(OnlyFromProxy, headers=_user_headers, proxies=lambda: settings().trusted_proxy),
                 Middleware(BackToPage)],
 )
