@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
 from lib import users
 from lib.config import Settings
+from lib.errors import DatabaseUnavailable
 from lib.models import Status, User
 from lib.sign_ins import SignIn
 from lib.ui import desk as desks
+from lib.ui import gate
 from lib.ui.desk import Desk
 from tests.factories import events, make_lead, row
 
@@ -74,6 +76,48 @@ def test_a_tab_in_which_nobody_has_signed_in_writes_only_where_nobody_has_to(ses
 
     monkeypatch.setattr(desks, "settings", Settings)
     assert qualify(Desk(), cast, lead) == "Status of Ada saved."
+
+
+# ---------------------------------------------------------------- going out
+
+
+@pytest.fixture
+def cookies_thrown_away(monkeypatch) -> list[bool]:
+    thrown: list[bool] = []
+    monkeypatch.setattr(gate.st, "logout", lambda: thrown.append(True))
+    return thrown
+
+
+def test_signing_out_is_kept_in_the_database_before_the_cookie_goes(session, cast, lead, cookies_thrown_away):
+    desk = tab()
+
+    gate._sign_out(desk, cast.alice.user_id)
+
+    assert session.scalar(select(User.signed_out_at).where(User.id == cast.alice.user_id)) > desk.signed_in.issued_at
+    assert cookies_thrown_away == [True]
+
+
+def test_a_tab_that_counts_no_more_ends_no_other_sign_in(session, cast, lead, cookies_thrown_away):
+    gate._sign_out(tab(hours=1, ago=timedelta(hours=2)), cast.alice.user_id)
+
+    assert session.scalar(select(User.signed_out_at).where(User.id == cast.alice.user_id)) is None
+    assert cookies_thrown_away == [True]
+
+
+def test_somebody_who_could_not_be_signed_out_is_told_so(cast, lead, cookies_thrown_away, monkeypatch):
+    def fails(*args, **kwargs):
+        raise DatabaseUnavailable("The database does not answer.")
+    monkeypatch.setattr(users, "sign_out_everywhere", fails)
+    desk = tab()
+
+    gate._sign_out(desk, cast.alice.user_id)
+
+    assert [(each.text, each.done) for each in desk.outbox] == [
+        ("You are still signed in. The database does not answer.", False)]
+    assert cookies_thrown_away == []
+
+
+# ---------------------------------------------------------------- time zones
 
 
 @pytest.mark.parametrize(("zone", "told"), [("Asia/Tokyo", "Asia/Tokyo"), (None, "UTC"), ("Mars/Olympus", "UTC")])

@@ -1,12 +1,13 @@
 """Whose sign-in counts and for how long, and when Lead Desk refuses to start: the rules, without a database."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
 import pytest
 
 from lib import sign_ins
-from lib.config import Settings
+from lib.config import ROOT, Settings
 from lib.errors import CannotStart, NoAccess, NotSignedIn
 
 HOUR = timedelta(hours=1)
@@ -125,6 +126,24 @@ def test_providers_are_those_of_the_section_and_of_its_own_sections():
     assert sign_ins.providers(Settings(auth=named)) == ["google", "entra"]
     assert sign_ins.providers(Settings(auth=AUTH | named)) == [None, "google", "entra"]
     assert sign_ins.providers(Settings()) == []
+
+
+# ---------------------------------------------------------------- the guide
+
+
+LINES = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "sign-in.md").read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("lines", [*LINES, (ROOT / ".streamlit" / "secrets.example.toml").read_text("utf-8")])
+def test_the_lines_of_the_guide_are_all_that_it_takes(lines, tmp_path):
+    file = tmp_path / "secrets.toml"
+    file.write_text(re.sub(r'= "(…[^"]*)?"', f'= "{"x" * 32}"', lines), "utf-8")
+
+    start(Settings.load({"DATABASE_URL": URL}, file), address="0.0.0.0")
+
+
+def test_the_guide_has_lines_for_three_providers():
+    assert len(LINES) == 3
 
 
 # ---------------------------------------------------------------- the start

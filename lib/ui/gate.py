@@ -1,5 +1,6 @@
 """Where people come in and go out: the page for whoever is not let in, and the menu with the way out."""
 
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -8,9 +9,10 @@ import streamlit as st
 from lib import db, sign_ins, users
 from lib.auth import Actor
 from lib.config import settings
-from lib.errors import LeadDeskError, NoAccess
-from lib.ui import identity, words
-from lib.ui.desk import Desk, Notice, of_session
+from lib.errors import LeadDeskError, NoAccess, NotSignedIn
+from lib.ui import desk as desks
+from lib.ui import words
+from lib.ui.desk import Desk, Notice
 
 # What a section [auth.name] of secrets.toml is called on its button, where capital letters are not all it takes.
 SPELLINGS: Mapping[str, str] = {"entra": "Microsoft", "github": "GitHub", "gitlab": "GitLab", "auth0": "Auth0"}
@@ -63,17 +65,23 @@ def menu(actor: Actor) -> None:
     with st.container(key="user_menu", width="content"), st.popover(words.plain(actor.name), icon=":material/person:",
                                                                     type="tertiary"):
         st.markdown(f"**{words.plain(actor.name)}**  \n{words.ROLE[actor.role]} · {words.plain(actor.company)}")
-        st.text(identity.signed_in_as())
+        desk = desks.of_session()
+        signed_in = desk.signed_in
+        st.text(signed_in.email)
         if settings().auth:
+            st.caption(f"Signed in until {words.time_of(signed_in.ends_at)}")
             st.button("Sign out", key="sign_out", icon=":material/logout:", width="stretch", on_click=_sign_out,
-                      args=(of_session(), actor), help="Here, and in every other browser that you are signed in with")
+                      args=(desk, actor.user_id), help="Here, and in every other browser that you are signed in with")
 
 
-def _sign_out(desk: Desk, actor: Actor) -> None:
+def _sign_out(desk: Desk, user_id: uuid.UUID) -> None:
     """Tabs that are open stay signed in as far as Streamlit is concerned, so the database is told too."""
     try:
         with db.transaction() as session:
-            users.sign_out_everywhere(session, actor, now=datetime.now(UTC))
+            users.sign_out_everywhere(session, desks.actor_of(desk, session, user_id), now=datetime.now(UTC))
+    except (NotSignedIn, NoAccess):
+        # What this tab signed in with counts no longer, so only the cookie is left to be thrown away.
+        pass
     except LeadDeskError as error:
         with desk.lock:
             desk.outbox.append(Notice(f"You are still signed in. {error}", done=False))

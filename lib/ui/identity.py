@@ -108,12 +108,6 @@ def was_let_in() -> bool:
     return desks.of_session().user_id is not None
 
 
-def signed_in_as() -> str:
-    """The address that the page's reader signed in with, or "" where nobody signs in."""
-    signed_in = desks.of_session().signed_in
-    return signed_in.email if signed_in is not None else ""
-
-
 def _signed_in() -> SignIn | None:
     """What somebody signed in with; None where everybody may be anybody."""
     chosen, now = settings(), datetime.now(UTC)

@@ -121,6 +121,7 @@ def test_a_verified_address_signs_in_and_the_menu_says_who_that_is(session, alic
     page.menu().click()
     expect(page.page.get_by_text("Rep · Acme Outbound")).to_be_visible()
     expect(page.page.get_by_text(address(session, alice).upper())).to_be_visible()
+    expect(page.page.get_by_text("Signed in until")).to_be_visible()
     expect(page.page.get_by_label("You are")).to_have_count(0)
 
 
