@@ -17,7 +17,8 @@ class OnlyFromProxy:
     The settings are asked for with every request, as they are not known yet when the app is put together.
     """
 
-    def __init__(self, app: App, headers: Callable[[], Collection[str]], proxies: Callable[[], Sequence[Network]]) -> None:
+    def __init__(self, app: App, headers: Callable[[], Collection[str]],
+                 proxies: Callable[[], Sequence[Network]]) -> None:
         self.app, self.headers, self.proxies = app, headers, proxies
 
     async def __call__(self, scope: Scope, receive: Callable, send: Callable) -> None:
@@ -30,7 +31,7 @@ class OnlyFromProxy:
 
 
 def is_proxy(client: Sequence[Any] | None, proxies: Sequence[Network]) -> bool:
-    """Whether a request comes from one of these addresses; ``client`` is ASGI's host and port, None for a local socket."""
+    """Whether a request comes from one of these; ``client`` is ASGI's host and port, None for a local socket."""
     try:
         address = ipaddress.ip_address(client[0]) if client else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""Back to the page that somebody wanted to see: signing in leads over the identity provider, and then to the first page."""
+"""Back to the page that somebody wanted to see: signing in leads over the identity provider to the first page."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -16,7 +16,7 @@ App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[N
 
 
 class BackToPage:
-    """Pure ASGI middleware around Streamlit's sign-in: a cookie holds the page on the way out, and leads there at the end.
+    """Pure ASGI middleware around Streamlit's sign-in: a cookie holds the page on the way out, and leads back to it.
 
     Nothing depends on it: a browser that does not say where it comes from gets to the first page, as without it.
     """

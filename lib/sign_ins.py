@@ -47,8 +47,8 @@ def from_claims(claims: Mapping[str, Any], settings: Settings, now: datetime) ->
         raise NotSignedIn("Sign in to see your leads.")
     issued_at, expires_at = _moment(claims.get("iat")), _moment(claims.get("exp"))
     if issued_at is None or expires_at is None:
-        raise NotSignedIn("The service that you signed in with did not say how long that counts. Sign in again, or tell "
-                          "whoever looks after Lead Desk.")
+        raise NotSignedIn("The service that you signed in with did not say how long that counts. Sign in again, or "
+                          "tell whoever looks after Lead Desk.")
     if settings.sign_in_hours is None:
         ends_at = min(expires_at, issued_at + WORKING_DAY)
     else:
@@ -94,8 +94,9 @@ def check_start(settings: Settings, *, address: str | None, headers: Mapping[str
     elif headers or settings.trusted_proxy:
         _check_proxy(settings, headers, forwarded, checks_origin)
     elif not settings.is_demo:
-        raise CannotStart("DATABASE_URL is set, so people have to sign in, and no way to do so is set up: fill in [auth] "
-                          f"in .streamlit/secrets.toml, or TRUSTED_PROXY with server.trustedUserHeaders; {GUIDE}.")
+        raise CannotStart("DATABASE_URL is set, so people have to sign in, and no way to do so is set up: fill in "
+                          "[auth] in .streamlit/secrets.toml, or TRUSTED_PROXY with server.trustedUserHeaders; "
+                          f"{GUIDE}.")
     elif not _is_local(address):
         raise CannotStart("Without sign-in anybody may be anybody, so Lead Desk listens on localhost only. Set "
                           f"server.address to localhost, or set up sign-in; {GUIDE}.")
@@ -104,15 +105,16 @@ def check_start(settings: Settings, *, address: str | None, headers: Mapping[str
 def _check_auth(settings: Settings) -> None:
     auth = settings.auth
     redirect = urlsplit(str(auth.get("redirect_uri", "")))
-    if redirect.scheme not in ("http", "https") or not redirect.hostname or not redirect.path.endswith("/oauth2callback"):
-        raise CannotStart("redirect_uri in [auth] of secrets.toml must be the address of Lead Desk with /oauth2callback "
-                          "at its end.")
+    is_address = redirect.scheme in ("http", "https") and redirect.hostname
+    if not is_address or not redirect.path.endswith("/oauth2callback"):
+        raise CannotStart("redirect_uri in [auth] of secrets.toml must be the address of Lead Desk with "
+                          "/oauth2callback at its end.")
     if redirect.scheme == "http" and not _is_local(redirect.hostname):
-        raise CannotStart("redirect_uri in [auth] of secrets.toml must begin with https://: on the way through a network, "
-                          "anybody could take over a sign-in that is not encrypted.")
+        raise CannotStart("redirect_uri in [auth] of secrets.toml must begin with https://: on the way through a "
+                          "network, anybody could take over a sign-in that is not encrypted.")
     if len(str(auth.get("cookie_secret", ""))) < COOKIE_SECRET_LENGTH:
-        raise CannotStart(f"cookie_secret in [auth] of secrets.toml must have at least {COOKIE_SECRET_LENGTH} characters: "
-                          "whoever guesses it can sign in as anybody.")
+        raise CannotStart(f"cookie_secret in [auth] of secrets.toml must have at least {COOKIE_SECRET_LENGTH} "
+                          "characters: whoever guesses it can sign in as anybody.")
     found = providers(settings)
     if not found:
         raise CannotStart(f"[auth] in secrets.toml names no identity provider: {', '.join(PROVIDER_KEYS)} are missing; "
@@ -140,9 +142,9 @@ def _check_proxy(settings: Settings, headers: Mapping[str, str], forwarded: str 
         raise CannotStart("TRUSTED_PROXY is set, so server.trustedUserHeaders must name the one header with the e-mail "
                           f"address, such as '{{\"X-Auth-Request-Email\": \"email\"}}'; {GUIDE}.")
     if forwarded is None or forwarded.strip():
-        raise CannotStart("TRUSTED_PROXY is set, so the environment variable FORWARDED_ALLOW_IPS must be set and empty: "
-                          "the web server would otherwise take the address of whoever connects from a header, and the "
-                          "proxy could not be told from others.")
+        raise CannotStart("TRUSTED_PROXY is set, so the environment variable FORWARDED_ALLOW_IPS must be set and "
+                          "empty: the web server would otherwise take the address of whoever connects from a header, "
+                          "and the proxy could not be told from others.")
     if not checks_origin:
         raise CannotStart("TRUSTED_PROXY is set, so server.enableCORS must stay on: other sites could otherwise act "
                           "through the browser of somebody who is signed in.")
@@ -160,13 +162,13 @@ def _is_local(address: str | None) -> bool:
 def _verified_address(claims: Mapping[str, Any], trusts_email: bool) -> str:
     email = claims.get("email")
     if not isinstance(email, str) or "@" not in email:
-        raise NoAccess("The service that you signed in with does not tell your e-mail address, by which Lead Desk knows "
-                       "people. Tell whoever looks after Lead Desk.")
+        raise NoAccess("The service that you signed in with does not tell your e-mail address, by which Lead Desk "
+                       "knows people. Tell whoever looks after Lead Desk.")
     # Some providers send the word. What was said not to be verified is believed.
     verified = claims.get("email_verified")
     if verified is not True and verified != "true" and not (verified is None and trusts_email):
-        raise NoAccess(f"The service that you signed in with has not verified that {email} is yours. Verify it there, or "
-                       "sign in with another account.")
+        raise NoAccess(f"The service that you signed in with has not verified that {email} is yours. Verify it there, "
+                       "or sign in with another account.")
     return email.strip()
 
 

@@ -56,8 +56,8 @@ def sign_in(session: Session, user_id: uuid.UUID, signed_in: SignIn | None = Non
     """The actor that a user is, and everybody in the company by name (also those who left: their leads name them).
 
     With ``signed_in`` the user must be the one who signed in so, with the address that they have now. One round trip.
-    Raises NoAccess when the user is not known, no longer active or a service user, and NotSignedIn when they have signed
-    out since.
+    Raises NoAccess when the user is not known, no longer active or a service user, and NotSignedIn when they have
+    signed out since.
     """
     if signed_in is None:
         return _actor(session.execute(_TEAM_OF_ID, {"user": user_id}).all(), None)

@@ -13,7 +13,7 @@ DATA_ACCESS = ("auth", "users", "fields", "filters", "orders", "moments", "queri
                "contacts", "contact_changes", "contact_summary", "outcomes", "pasted", "neighbours", "history", "undo",
                "once", "scope", "conversion", "lost", "attribution", "replies", "funnel", "workload", "imports",
                "exports", "arrivals", "deliveries", "tokens", "assignment", "hand_outs", "leavers", "staffing", "firms", "writes", "columns",
-               "spreadsheets", "report")
+               "spreadsheets", "report", "sign_ins")
 SQL = re.compile(r"\bSELECT\s.+\sFROM\b|\bINSERT\s+INTO\b|\bUPDATE\s.+\sSET\b|\bDELETE\s+FROM\b"
                  r"|\b(?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|TYPE)\b", re.DOTALL)
 

@@ -66,7 +66,7 @@ def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(sessi
     assert not app.metric
 
 
-def test_the_one_who_is_looking_is_read_once_for_the_page_and_again_for_its_next_run(session, cast, connection, open_page):
+def test_who_is_looking_is_read_once_for_the_page_and_again_for_its_next_run(session, cast, connection, open_page):
     app = open_page(cast.alice)
     with recorded(connection) as sent:
         app.run()

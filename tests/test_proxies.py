@@ -31,8 +31,8 @@ def test_the_proxy_is_believed(host, kind):
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])
-@pytest.mark.parametrize("client", [("10.0.0.6", 1), ("127.0.0.1", 1), ("::1", 1), ("fd01::9", 1), ("", 1), ("proxy", 1),
-                                    None])
+@pytest.mark.parametrize("client", [("10.0.0.6", 1), ("127.0.0.1", 1), ("::1", 1), ("fd01::9", 1), ("", 1),
+                                    ("proxy", 1), None])
 def test_nobody_else_is_believed(client, kind):
     assert arrived(client, kind=kind) == STRIPPED
 

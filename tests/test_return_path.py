@@ -49,14 +49,15 @@ def test_a_page_below_a_prefix_is_led_to_as_well():
     assert back[b"location"] == b"/desk/leads?q=a%20b"
 
 
-@pytest.mark.parametrize("referer", ["", "https://evil.example/lead?id=7", "https://leads.example", "/lead", "https://[",
-                                     "https://leads.example//evil.example/", "https://leads.example/oauth2callback?code=1"])
+@pytest.mark.parametrize("referer", [
+    "", "https://evil.example/lead?id=7", "https://leads.example", "/lead", "https://[",
+    "https://leads.example//evil.example/", "https://leads.example/oauth2callback?code=1"])
 def test_where_it_is_not_known_nothing_is_kept(referer):
     assert b"set-cookie" not in answer("/auth/login", referer=referer)
 
 
-@pytest.mark.parametrize("page", ["", "lead", "//evil.example", "/\\evil.example", "https://evil.example/", "/a b", "/a\r\nb",
-                                  "/\u00e9", "/a\\b", "/" + "a" * 2000])
+@pytest.mark.parametrize("page", ["", "lead", "//evil.example", "/\\evil.example", "https://evil.example/", "/a b",
+                                  "/a\r\nb", "/\u00e9", "/a\\b", "/" + "a" * 2000])
 def test_a_cookie_leads_nowhere_else(page):
     assert not is_page(page)
     back = answer("/oauth2callback", query="code=1", cookie=f"lead_desk_return={quote(page, safe='')}")

@@ -61,7 +61,8 @@ def test_without_an_address_nobody_is_let_in(now, email):
         sign_ins.from_claims(claims(now, email=email), Settings(trusts_email=True), now)
 
 
-@pytest.mark.parametrize("nobody", [{}, {"is_logged_in": False}, {"email": "alice@acme.example", "email_verified": True}])
+@pytest.mark.parametrize("nobody", [{}, {"is_logged_in": False},
+                                    {"email": "alice@acme.example", "email_verified": True}])
 def test_who_has_not_signed_in_is_asked_to(now, nobody):
     with pytest.raises(NotSignedIn, match="Sign in to see your leads"):
         sign_ins.from_claims(nobody, Settings(), now)
@@ -211,13 +212,14 @@ def test_an_address_without_encryption_is_fine_on_this_machine():
 
 @pytest.mark.parametrize("directory", ["common", "organizations", "consumers"])
 def test_addresses_of_all_microsoft_directories_are_not_trusted_unverified(directory):
-    auth = AUTH | {"server_metadata_url": f"https://login.microsoftonline.com/{directory}/v2.0/.well-known/openid-configuration"}
+    url = f"https://login.microsoftonline.com/{directory}/v2.0/.well-known/openid-configuration"
+    auth = AUTH | {"server_metadata_url": url}
 
     start(Settings(URL, auth=auth))
     with pytest.raises(CannotStart, match="people of every Microsoft directory"):
         start(Settings(URL, auth=auth, trusts_email=True))
-    start(Settings(URL, trusts_email=True, auth=AUTH | {"server_metadata_url": auth["server_metadata_url"].replace(
-        directory, "4c0bd4a5-0000-4000-8000-000000000000")}))
+    start(Settings(URL, trusts_email=True, auth=AUTH | {
+        "server_metadata_url": url.replace(directory, "4c0bd4a5-0000-4000-8000-000000000000")}))
 
 
 @pytest.mark.parametrize(("chosen", "how", "sentence"), [

@@ -93,7 +93,8 @@ def test_an_address_signs_in_whoever_has_it_whatever_its_case(session, cast, now
     assert len(members) == 5
 
 
-@pytest.mark.parametrize("written", ["", "alice", "alice@acme.example ", "%", "alice@acme_example", "mallory@acme.example"])
+@pytest.mark.parametrize("written", ["", "alice", "alice@acme.example ", "%", "alice@acme_example",
+                                     "mallory@acme.example"])
 def test_no_other_address_signs_in(session, cast, now, address, written):
     with pytest.raises(NoAccess, match="You have no access to Lead Desk. Ask your manager to add you."):
         users.sign_in_by_address(session, signed_in(written, now))

@@ -105,10 +105,10 @@ class SignInPage:
 
 
 class Proxy:
-    """A proxy that says who somebody is: it adds headers to the first request of every connection, and passes on the rest.
+    """A proxy that says who somebody is: it adds headers to the first request of every connection.
 
-    That is enough for a page, as a browser opens a connection of its own for a websocket. ``address`` is where it
-    connects from, any of 127.0.0.0/8.
+    Everything else is passed on. That is enough for a page, as a browser opens a connection of its own for a
+    websocket. ``address`` is where it connects from, any of 127.0.0.0/8.
     """
 
     def __init__(self, to: int, address: str, **headers: str) -> None:

@@ -155,13 +155,14 @@ PROXY = {"TRUSTED_PROXY": "127.0.0.1", "FORWARDED_ALLOW_IPS": "",
     ({"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"}, "listens on localhost only"),
     (PROXY | {"TRUSTED_PROXY": ""}, "TRUSTED_PROXY must name the address of the proxy"),
     (PROXY | {"FORWARDED_ALLOW_IPS": "*"}, "FORWARDED_ALLOW_IPS must be set and empty"),
-    (PROXY | {"STREAMLIT_SERVER_ENABLE_CORS": "false", "STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION": "false"}, "enableCORS"),
+    (PROXY | {"STREAMLIT_SERVER_ENABLE_CORS": "false", "STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION": "false"},
+     "enableCORS"),
 ])
 def test_it_ends_with_status_1_and_one_sentence_when_it_cannot_start(tmp_path, environment, sentence):
     app = App(tmp_path, **environment)
 
-    ended = subprocess.run([sys.executable, "-m", "streamlit", "run", "app.py"], cwd=ROOT, capture_output=True, text=True,
-                           timeout=60, env=app.environment)
+    ended = subprocess.run([sys.executable, "-m", "streamlit", "run", "app.py"], cwd=ROOT, capture_output=True,
+                           text=True, timeout=60, env=app.environment)
 
     assert ended.returncode == 1
     said = [line for line in ended.stderr.splitlines() if line.startswith("Lead Desk cannot start:")]
