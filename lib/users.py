@@ -2,10 +2,12 @@
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from lib import settings_log
 from lib.auth import Actor
 from lib.errors import Invalid, NotAllowed, NotFound
 from lib.models import Company, Role, User
@@ -72,6 +74,12 @@ def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str
     if not row.is_active:
         raise Invalid.field(field, f"{row.name} no longer works here and cannot be given leads.")
     return _member(row)
+
+
+def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> None:
+    """End all of the actor's sign-ins, on every device: those from before ``now`` (UTC) no longer count."""
+    settings_log.change(session, actor, settings_log.USER, actor.user_id, {"signed_out_at": now}, action="signed_out",
+                        now=now)
 
 
 def demo_identities(session: Session) -> list[Row]:
