@@ -28,7 +28,7 @@ def draw(desk: Desk, actor: Actor) -> None:
     zones, strategies = time_zones.names(), list(people.AUTO)
     with st.container(width=560, key="company"):
         st.text_input("Name of the company", value=seen.name, max_chars=200, key=f"name:{form.key}")
-        st.number_input("A follow-up is due after so many days without an answer", value=seen.follow_up_days, min_value=1,
+        st.number_input("A follow-up is due after (days)", value=seen.follow_up_days, min_value=1,
                         max_value=MOST_DAYS, step=1, key=f"days:{form.key}", width=260,
                         help="“Follow-ups due” counts leads that are Contacted or Conversing and were last contacted "
                              "longer ago than this.")

@@ -15,11 +15,15 @@ from lib.ui.desk import Desk, Words, Work
 
 @dataclass
 class Form:
-    """``about`` is whose settings they are; ``key`` is part of its widgets' keys; ``seen`` is what they held first."""
+    """``about`` is whose settings they are; ``key`` is part of its widgets' keys; ``seen`` is what they held first.
+
+    ``is_outdated`` says that somebody else was first, so that the page has to read anew before it is drawn again.
+    """
 
     about: Any = None
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
     seen: Any = None
+    is_outdated: bool = False
 
     def first(self, held: Any) -> Any:
         """What the form showed when it was drawn first: its widgets keep that, whatever ``held`` is by now."""
@@ -44,6 +48,7 @@ def save(desk: Desk, user_id: uuid.UUID, form: Form, work: Work, said: Words) ->
     problem = desk.problems.pop(form.key)
     if isinstance(problem, SettingChanged):
         form.start_anew()
+        form.is_outdated = True
     desk.problems[form.key] = problem
     return False
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from lib.ui.desk import Desk
 
-HEADER_HEIGHT, ROW_HEIGHT, ROWS_VISIBLE = 36, 35, 15
+HEADER_HEIGHT, ROW_HEIGHT, ROWS_VISIBLE, ROWS_OF_AUTO = 36, 35, 15, 10
 
 
 def table(desk: Desk, frame: pd.DataFrame, rows: Sequence[Any], *, place: str, icon: str, help: str, alt: str,
@@ -24,8 +24,8 @@ def table(desk: Desk, frame: pd.DataFrame, rows: Sequence[Any], *, place: str, i
     column = st.column_config
     frame.insert(0, "button", [None if no else icon for no in (without or [False] * len(rows))])
     st.dataframe(
-        frame, hide_index=True, row_height=ROW_HEIGHT, alt=alt, key=f"table:{key}", placeholder=" ",
-        height=HEADER_HEIGHT + ROW_HEIGHT * min(len(frame), ROWS_VISIBLE) + 2,
+        frame, hide_index=True, row_height=ROW_HEIGHT, alt=alt, key=f"table:{key}", placeholder=" ", width="content",
+        height="auto" if len(frame) <= ROWS_OF_AUTO else HEADER_HEIGHT + ROW_HEIGHT * min(len(frame), ROWS_VISIBLE),
         column_config={"button": column.ButtonColumn("", key=key, width=44, alignment="center", type="tertiary", help=help,
                                                      on_click=_clicked, args=(desk, tuple(rows), place, key)), **columns})
 

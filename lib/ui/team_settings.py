@@ -21,8 +21,8 @@ from lib.ui.forms import Form
 # Whom a row's button was pressed for, and the form of the dialog that is open for them.
 ASKED, FORM = "colleague", "colleague form"
 INVITING, SERVICE = "invite", "service user"
-ROLES = {Role.REP: "works the leads that are theirs", Role.TEAM_LEAD: "also everybody's leads, and logs for others",
-         Role.MANAGER: "also the team, workload and settings"}
+ROLES = ("A rep works the leads that are theirs or nobody's. A team lead also works those of others and logs contacts "
+         "for them. A manager also sees the workload, hands leads out, and has the settings.")
 PROFILE = ("name", "email", "role", "time_zone")
 
 
@@ -39,14 +39,13 @@ def draw(desk: Desk, actor: Actor, now: datetime) -> None:
     row_buttons.table(
         desk, _frame(everybody, now), [each.id for each in everybody], place=ASKED, icon=":material/edit:",
         help="Change, deactivate or let in again", alt="Team", columns={
-            "Name": column.TextColumn(width=170), "Role": column.TextColumn(width=100),
-            "Access": column.TextColumn(width=100), "E-mail": column.TextColumn(width=220),
-            "Takes leads": column.TextColumn(width=150),
+            "Name": column.TextColumn(width=170), "Role": column.TextColumn(width=90),
+            "Access": column.TextColumn(width=80), "E-mail": column.TextColumn(width=280),
+            "Takes leads": column.TextColumn(width=130),
             "Open leads": column.NumberColumn(format="localized", width=90, help="Leads that they own with any status "
                                               "but Converted and Lost"),
             "Most": column.NumberColumn(format="localized", width=70, help="How many open leads they take at most"),
-            "Last assigned": column.TextColumn(width=130, help="When it was their turn last"),
-            "Time zone": column.TextColumn(width=140, help="Empty: as their browser says")})
+            "Last assigned": column.TextColumn(width=110, help="When it was their turn last")})
     chosen = next((each for each in everybody if each.id == desk.lists.get(ASKED)), None)
     if INVITING in desk.lists:
         _invite(desk, actor)
@@ -66,7 +65,6 @@ def _frame(everybody: Sequence[Colleague], now: datetime) -> pd.DataFrame:
         "Open leads": [each.open_leads for each in everybody],
         "Most": pd.Series([each.most_open_leads for each in everybody], dtype="Int64"),
         "Last assigned": [words.ago(each.last_assigned_at, now) if each.last_assigned_at else "" for each in everybody],
-        "Time zone": [each.time_zone or "" for each in everybody],
     })
 
 
@@ -170,6 +168,10 @@ def _change(desk: Desk, actor: Actor, chosen: Colleague, everybody: Sequence[Col
     form: Form = desk.lists.setdefault(FORM, Form(chosen.id))
     if form.about != chosen.id:
         form = desk.lists[FORM] = Form(chosen.id)
+    if form.is_outdated:
+        # A dialog runs again with what the page read before.
+        form.is_outdated = False
+        st.rerun()
     seen: Colleague = form.first(chosen)
     if not seen.is_active:
         _left(desk, actor, seen)
@@ -245,8 +247,8 @@ def _taking(each: Colleague) -> Taking:
 
 
 def _role(held: Role, key: str) -> None:
-    st.selectbox("Role", list(Role), index=list(Role).index(held), key=f"role:{key}",
-                 format_func=lambda role: f"{words.ROLE[role]}: {ROLES[role]}")
+    st.selectbox("Role", list(Role), index=list(Role).index(held), key=f"role:{key}", format_func=words.ROLE.get,
+                 help=ROLES)
 
 
 def _zone(held: str | None, key: str) -> None:

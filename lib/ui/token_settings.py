@@ -45,7 +45,7 @@ def draw(desk: Desk, actor: Actor, now: datetime, *, only_mine: bool = False) ->
     if not shown:
         st.caption("No token yet. A token lets a machine, such as N8N, call the API on somebody's behalf.")
     else:
-        _table(desk, shown, now)
+        _table(desk, shown, now, with_user=not only_mine)
     if NEW in desk.lists:
         people = {each.id: each.name for each in everybody if each.is_active} or {actor.user_id: actor.name}
         _new(desk, actor, people)
@@ -54,7 +54,7 @@ def draw(desk: Desk, actor: Actor, now: datetime, *, only_mine: bool = False) ->
         _revoke(desk, actor.user_id, asked)
 
 
-def _table(desk: Desk, shown: Sequence[Row], now: datetime) -> None:
+def _table(desk: Desk, shown: Sequence[Row], now: datetime, *, with_user: bool) -> None:
     column = st.column_config
     frame = pd.DataFrame({
         "Name": [each.name for each in shown],
@@ -66,6 +66,8 @@ def _table(desk: Desk, shown: Sequence[Row], now: datetime) -> None:
         "Expires": [words.time_of(each.expires_at) if each.expires_at else "Never" for each in shown],
         "Made": [words.time_of(each.created_at) for each in shown],
     })
+    if not with_user:
+        del frame["Acts as"]
     row_buttons.table(
         desk, frame, [each.id for each in shown], place=REVOKE, icon=":material/block:", help="Revoke this token",
         alt="API tokens", without=[each.revoked_at is not None for each in shown], columns={
@@ -95,9 +97,9 @@ def _new(desk: Desk, actor: Actor, people: dict[uuid.UUID, str]) -> None:
         _shown_once(desk, form.about)
         return
     st.text_input("Name", max_chars=100, key=f"name:{form.key}", placeholder="What will use it, such as N8N")
+    st.selectbox("Acts as", list(people), index=list(people).index(actor.user_id), format_func=people.get,
+                 key=f"user:{form.key}", help="It can do what this user may do, and what it does has their name.")
     with st.container(horizontal=True):
-        st.selectbox("Acts as", list(people), index=list(people).index(actor.user_id), format_func=people.get,
-                     key=f"user:{form.key}", help="It can do what this user may do, and what it does has their name.")
         st.selectbox("May", list(SCOPES), format_func=SCOPES.get, key=f"scopes:{form.key}")
         st.selectbox("Expires", list(ENDS), format_func=ENDS.get, key=f"ends:{form.key}")
     forms.problem(desk, form)
