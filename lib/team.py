@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import settings_log, time_zones
+from lib import settings_log, time_zones, users
 from lib.auth import Actor, check_manage
 from lib.errors import Invalid
 from lib.fields import clean, clean_all, text_of
@@ -118,6 +118,12 @@ def set_own_time_zone(session: Session, actor: Actor, time_zone: str | None, *, 
     """In which zone the actor reads and writes times: an IANA name, or None for the browser's. Raises Invalid."""
     return settings_log.change(session, actor, USER, actor.user_id,
                                {"time_zone": time_zones.check_or_none("time_zone", time_zone)}, now=now)
+
+
+def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> None:
+    """End all sign-ins of the actor that were issued until now (UTC), as when a device was lost. Tokens stay."""
+    users.sign_out_everywhere(session, actor, now=now)
+    settings_log.record(session, actor, USER, actor.user_id, "signed_out", after={"signed_out_at": now}, now=now)
 
 
 def own_time_zone(session: Session, actor: Actor) -> str | None:

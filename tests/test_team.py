@@ -239,7 +239,7 @@ def test_everybody_has_a_time_zone_of_their_own(session, cast, now):
 
 
 def test_signing_out_everywhere_ends_ones_own_sign_ins_only(session, cast, now):
-    users.sign_out_everywhere(session, cast.alice, now=now)
+    team.sign_out_everywhere(session, cast.alice, now=now)
 
     assert user_row(session, cast.alice.user_id).signed_out_at == now
     assert user_row(session, cast.bob.user_id).signed_out_at is None

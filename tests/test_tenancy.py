@@ -194,10 +194,9 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "staffing.taking": lambda session, actor, it, now: it.user in staffing.taking(session, actor),
     "staffing.set_taking": lambda session, actor, it, now: staffing.set_taking(
         session, replace(actor, role=Role.MANAGER), it.user, staffing.Taking(False)),
+    "users.sign_out_everywhere": lambda session, actor, it, now: users.sign_out_everywhere(session, actor, now=now),
     "staffing.set_auto_assign": lambda session, actor, it, now: staffing.set_auto_assign(
         session, replace(actor, role=Role.MANAGER), "round_robin"),
-    "users.sign_out_everywhere": lambda session, actor, it, now: users.sign_out_everywhere(
-        session, replace(actor, user_id=it.user), now=now),
     "settings_log.page": as_manager(lambda session, actor, it, now: [
         event.subject_id == it.token for event in settings_log.page(session, actor)]),
     "settings_log.change": lambda session, actor, it, now: settings_log.change(
@@ -214,6 +213,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
         session, replace(actor, user_id=it.user)),
     "team.set_own_time_zone": lambda session, actor, it, now: team.set_own_time_zone(
         session, replace(actor, user_id=it.user), "Asia/Tokyo", now=now),
+    "team.sign_out_everywhere": lambda session, actor, it, now: team.sign_out_everywhere(session, actor, now=now),
     "team.is_erased": lambda session, actor, it, now: team.is_erased(session, actor, it.user),
     "team.check_manager_remains": lambda session, actor, it, now: team.check_manager_remains(session, actor, it.user),
     "company.settings": as_manager(lambda session, actor, it, now: company.settings(session, actor)),
@@ -340,7 +340,8 @@ def test_another_companys_rows_stay_as_they_are(session, cast, now, theirs, name
 
 @pytest.mark.parametrize("name", [
     name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once", "firms.made",
-                                            "staffing.set_auto_assign", "team.invite", "team.add_service_user",
+                                            "staffing.set_auto_assign", "users.sign_out_everywhere",
+                                            "team.sign_out_everywhere", "team.invite", "team.add_service_user",
                                             "team.own_time_zone", "team.is_erased", "team.check_manager_remains",
                                             "company.change")])
 def test_the_same_call_by_a_colleague_finds_it(session, cast, now, theirs, name):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, team, time_zones, users
+from lib import db, team, time_zones
 from lib.auth import Actor
 from lib.history import Outcome
 from lib.ui import desk as desks
@@ -45,7 +45,7 @@ def _on_zone(desk: Desk, user_id: uuid.UUID, key: str) -> None:
 
 def _on_sign_out(desk: Desk, user_id: uuid.UUID) -> None:
     def work(session, actor: Actor) -> Outcome:
-        users.sign_out_everywhere(session, actor, now=datetime.now(UTC))
+        team.sign_out_everywhere(session, actor, now=datetime.now(UTC))
         return Outcome(None, [user_id])
 
     desks.run(desk, user_id, work, lambda outcome: "Signed out everywhere. Earlier sign-ins no longer count.")
