@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 from anyio import to_thread
 
-from lib import startup
+from lib import api, startup
 from lib.errors import CannotStart
 from lib.ui import outage
 
@@ -26,4 +26,5 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     await to_thread.run_sync(startup.stop)
 
 
-app = st.App(Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain)
+app = st.App(Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain,
+             routes=api.routes())

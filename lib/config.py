@@ -34,6 +34,12 @@ class Settings:
     pool_size: int = 10
     statement_timeout_seconds: int = 15
     data_folder: Path = ROOT / ".lead-desk"
+    api_workers: int = 6
+    """How many API calls of this process are worked on at once; the others wait."""
+    api_calls_per_second: int = 50
+    """How many calls of one token are let in, lastingly."""
+    public_url: str | None = None
+    """Where people's browsers reach Lead Desk, such as https://leads.example.com or …/desk: no slash at the end."""
 
     @property
     def is_demo(self) -> bool:
@@ -50,6 +56,10 @@ class Settings:
             statement_timeout_seconds=_whole_number(values, "DATABASE_TIMEOUT", cls.statement_timeout_seconds,
                                                     at_most=600, unit=" of seconds"),
             data_folder=_folder(_text(values, "LEAD_DESK_DATA")) or cls.data_folder,
+            api_workers=_whole_number(values, "API_WORKERS", cls.api_workers, at_most=100),
+            api_calls_per_second=_whole_number(values, "API_CALLS_PER_SECOND", cls.api_calls_per_second,
+                                               at_most=100_000),
+            public_url=_public_url(_text(values, "PUBLIC_URL")),
         )
 
 
@@ -106,6 +116,20 @@ def _folder(text: str) -> Path | None:
     if folder.exists() and not folder.is_dir():
         raise _wrong("LEAD_DESK_DATA", f"LEAD_DESK_DATA is {text!r}, but it must be a folder, and this is a file.")
     return folder
+
+
+def _public_url(text: str) -> str | None:
+    if not text:
+        return None
+    # The host goes into headers and into the list of those that are answered, so nothing else may hide in it.
+    if not re.fullmatch(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[\w.~-]+)*/?",
+                        text, re.IGNORECASE | re.ASCII):
+        raise _wrong("PUBLIC_URL", f"PUBLIC_URL is {_without_password(text)!r}, but it must be the address that people "
+                                   "type, such as https://leads.example.com or https://example.com/leads.")
+    scheme, _, rest = text.removesuffix("/").partition("://")
+    host, slash, path = rest.partition("/")
+    # Browsers send both in small letters, whatever was typed.
+    return f"{scheme.lower()}://{host.lower()}{slash}{path}"
 
 
 def _database_url(text: str) -> str | None:

@@ -42,6 +42,17 @@ class NotSignedIn(LeadDeskError):
     code = "not_signed_in"
 
 
+class TooManyRequests(LeadDeskError):
+    """The caller calls more often than is let in; there is room again in ``retry_after`` seconds."""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Invalid(LeadDeskError):
     """A value was refused before anything was written; ``fields`` names each one."""
 
@@ -78,6 +89,20 @@ class Conflict(LeadDeskError):
                  by: str | None, at: datetime | None) -> None:
         super().__init__(message, {field: message})
         self.lead_id, self.field, self.theirs, self.yours, self.by, self.at = lead_id, field, theirs, yours, by, at
+
+
+class WouldMoveBack(LeadDeskError):
+    """A machine asked for a status that a person has moved the lead past."""
+
+    status = 409
+    code = "would_move_back"
+
+
+class NobodyAvailable(LeadDeskError):
+    """There is nobody to whom a lead could be given now."""
+
+    status = 409
+    code = "nobody_available"
 
 
 class ChangedSince(LeadDeskError):

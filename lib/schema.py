@@ -1,5 +1,6 @@
 """Brings the database to the schema that this code expects, with Alembic configured in code."""
 
+import functools
 import logging
 import sys
 import time
@@ -100,6 +101,21 @@ def is_current(connection: Connection) -> bool:
     if here is not None and here not in {script.revision for script in scripts.walk_revisions()}:
         raise CannotStart(f"The database was written by a newer Lead Desk (schema {here}): update this one.")
     return here == scripts.get_current_head()
+
+
+def is_behind(connection: Connection) -> bool:
+    """Whether migrations of this code are missing, for example after an older backup was put back.
+
+    A database that a newer Lead Desk has moved on is not behind: while processes are replaced one after the other, the
+    old ones go on with it.
+    """
+    return current(connection) in _before_the_head()
+
+
+@functools.cache
+def _before_the_head() -> frozenset[str | None]:
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    return frozenset({None} | {script.revision for script in scripts.walk_revisions()} - {scripts.get_current_head()})
 
 
 def check(connection: Connection) -> None:

@@ -38,9 +38,11 @@ def test_it_is_a_demo_with_no_settings_at_all(load):
 
 def test_it_takes_every_setting_from_the_environment(load, tmp_path):
     found = load(DATABASE_URL="postgresql://lead@db/desk", DATABASE_POOL_MODE="transaction", DATABASE_POOL_SIZE="100",
-                 DATABASE_TIMEOUT="600", LEAD_DESK_DATA=str(tmp_path / "data"))
+                 DATABASE_TIMEOUT="600", LEAD_DESK_DATA=str(tmp_path / "data"),
+                 PUBLIC_URL="https://leads.example.com")
 
-    assert found == Settings("postgresql://lead@db/desk", "transaction", 100, 600, tmp_path / "data")
+    assert found == Settings("postgresql://lead@db/desk", "transaction", 100, 600, tmp_path / "data",
+                             public_url="https://leads.example.com")
     assert not found.is_demo
 
 
@@ -56,7 +58,7 @@ def test_it_prefers_the_environment_to_secrets_toml(load):
 
 def test_it_takes_a_blank_value_for_not_set(load):
     blank = dict.fromkeys(["DATABASE_URL", "DATABASE_POOL_MODE", "DATABASE_POOL_SIZE", "DATABASE_TIMEOUT",
-                           "LEAD_DESK_DATA"], "  ")
+                           "LEAD_DESK_DATA", "PUBLIC_URL"], "  ")
 
     assert load(**blank) == load()
 
@@ -161,6 +163,32 @@ def test_it_takes_a_relative_data_folder_from_the_checkout(load, tmp_path, monke
 
 def test_it_refuses_a_data_folder_that_is_a_file(load):
     assert "must be a folder" in refusal(load, LEAD_DESK_DATA=__file__).fields["LEAD_DESK_DATA"]
+
+
+@pytest.mark.parametrize(("url", "kept"), [
+    ("https://leads.example.com", "https://leads.example.com"),
+    ("https://leads.example.com/", "https://leads.example.com"),
+    ("HTTPS://Leads.Example.com/Desk/", "https://leads.example.com/Desk"),
+    ("http://localhost:8501/a/b-c", "http://localhost:8501/a/b-c"),
+    ("http://[::1]:8501", "http://[::1]:8501"),
+])
+def test_it_takes_the_address_that_people_type(load, url, kept):
+    assert load(PUBLIC_URL=url).public_url == kept
+
+
+@pytest.mark.parametrize("url", [
+    "leads.example.com", "//leads.example.com", "ftp://leads.example.com", "https://", "https:///desk",
+    "https://lead:hunter2@leads.example.com", "https://leads.example.com?a=hunter2", "https://leads.example.com#a",
+    "https://leads.example.com:port", "https://leads.example.com//", "https://a b.example.com",
+    "https://leads.example.com/a b", "https://*.example.com", "https://a.example.com; b.example.com",
+    "https://leads.example.com\nhttps://b.example.com", "https://-a.example.com", "https://a.example.com.-/",
+])
+def test_it_refuses_what_nobody_could_type_as_the_address(load, url):
+    error = refusal(load, PUBLIC_URL=url)
+
+    assert list(error.fields) == ["PUBLIC_URL"]
+    assert error.message.startswith("PUBLIC_URL is '") and "https://leads.example.com" in error.message
+    assert "lead:hunter2" not in error.message
 
 
 def test_it_says_where_secrets_toml_is_no_toml(load):

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from lib.config import settings
 from lib.errors import SettingChanged
 from lib.ui import desk as desks
 from lib.ui import words
@@ -61,6 +62,8 @@ def problem(desk: Desk, form: Form) -> None:
 
 
 def address_of_site() -> str:
-    """The address under which this visitor reaches Lead Desk, without a page."""
+    """The address under which people reach Lead Desk, without a page: as it is set, or else as this visitor's is."""
+    if public_url := settings().public_url:
+        return public_url
     parts = urlsplit(st.context.url or "")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rpartition('/')[0]}" if parts.netloc else ""
