@@ -21,8 +21,9 @@ def draw(desk: Desk, actor: Actor) -> None:
     with db.transaction() as session:
         held = company.settings(session, actor)
     form: Form = desk.lists.setdefault(PLACE, Form())
-    if f"name:{form.key}" not in st.session_state and form.key not in desk.problems:
-        # Drawn for the first time since another part was looked at: from what holds now.
+    if form.about != actor.user_id or (f"name:{form.key}" not in st.session_state and form.key not in desk.problems):
+        # Somebody else's, or drawn for the first time since another part was looked at: from what holds now.
+        form.about = actor.user_id
         form.start_anew()
     seen: CompanySettings = form.first(held)
     zones, strategies = time_zones.names(), list(people.AUTO)

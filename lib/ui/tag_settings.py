@@ -32,7 +32,7 @@ def draw(desk: Desk, actor: Actor, now: datetime) -> None:
         number = st.column_config.NumberColumn("Leads", format="localized", width=90)
         row_buttons.table(
             desk, pd.DataFrame({"Tag": [each.name for each in known], "Leads": [each.leads for each in known]}), known,
-            place=ASKED, icon=":material/edit:", help="Rename or remove this tag", alt="Tags",
+            place=ASKED, icon=":material/edit:", told="Rename or remove this tag", alt="Tags",
             columns={"Tag": st.column_config.TextColumn(width=320), "Leads": number})
         if len(known) == tags.LISTED:
             st.caption(f"The {tags.LISTED} tags that most leads have. Rarer ones are found in All leads.")

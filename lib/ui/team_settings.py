@@ -38,7 +38,7 @@ def draw(desk: Desk, actor: Actor, now: datetime) -> None:
     column = st.column_config
     row_buttons.table(
         desk, _frame(everybody, now), [each.id for each in everybody], place=ASKED, icon=":material/edit:",
-        help="Change, deactivate or let in again", alt="Team", columns={
+        told="Change, deactivate or let in again", alt="Team", columns={
             "Name": column.TextColumn(width=170), "Role": column.TextColumn(width=90),
             "Access": column.TextColumn(width=80), "E-mail": column.TextColumn(width=280),
             "Takes leads": column.TextColumn(width=130),

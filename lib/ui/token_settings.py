@@ -69,7 +69,7 @@ def _table(desk: Desk, shown: Sequence[Row], now: datetime, *, with_user: bool) 
     if not with_user:
         del frame["Acts as"]
     row_buttons.table(
-        desk, frame, [each.id for each in shown], place=REVOKE, icon=":material/block:", help="Revoke this token",
+        desk, frame, [each.id for each in shown], place=REVOKE, icon=":material/block:", told="Revoke this token",
         alt="API tokens", without=[each.revoked_at is not None for each in shown], columns={
             "Name": column.TextColumn(width=180), "Token": column.TextColumn(width=80, help="Its last characters"),
             "Acts as": column.TextColumn(width=150), "May": column.TextColumn(width=120),
