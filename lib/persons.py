@@ -53,6 +53,19 @@ _FORGET_NAME = text("""
                    to_jsonb(CAST(:name || ' has left' AS text))::text,
                    to_jsonb(CAST(:nameless || ' has left' AS text))::text)::jsonb, at
     FROM gone""")
+# A delivery that was refused as another lead has the address tells that lead's name and address.
+_FORGET_CLASHES = text("""
+    WITH gone AS (
+        DELETE FROM lead_events WHERE company_id = ANY(:companies) AND action = 'enrichment_refused'
+        AND (detail ->> 'with' = ANY(:ids) OR strpos(lower(detail::text), :email) > 0)
+        RETURNING *)
+    INSERT INTO lead_events (id, company_id, lead_id, batch_id, undoes_batch_id, actor_id, source, action, before, after,
+                             detail, at)
+    OVERRIDING SYSTEM VALUE
+    SELECT id, company_id, lead_id, batch_id, undoes_batch_id, actor_id, source, action, before, after,
+           detail || jsonb_build_object('with', NULL, 'reason', CAST(:instead AS text)), at
+    FROM gone""")
+CLASHED = "A lead that was erased since already had this address."
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +161,8 @@ def _erase_leads(session: Session, found: Found, *, now: datetime) -> int:
     session.execute(delete(_KEYS).where(_KEYS.c.company_id.in_(companies), or_(
         *(func.strpos(answer, str(each)) > 0 for each in ids), func.strpos(func.lower(answer), found.email) > 0)))
     session.execute(delete(_LEADS).where(_LEADS.c.id.in_(ids)))
+    session.execute(_FORGET_CLASHES, {"companies": list(set(companies)), "ids": [str(each) for each in ids],
+                                      "email": found.email, "instead": CLASHED})
     for company_id in dict.fromkeys(companies):
         settings_log.record(session, operator(company_id), settings_log.COMPANY, company_id, "leads_erased",
                             after={"leads": companies.count(company_id)}, now=now)
@@ -172,7 +187,7 @@ def _erase_user(session: Session, user: Row, *, now: datetime) -> None:
     session.execute(_FORGET_SETTINGS, {"company": user.company_id, "subjects": [user.id, *tokens]})
     session.execute(update(_TOKENS).where(_TOKENS.c.user_id == user.id).values(
         name="Erased", revoked_at=func.coalesce(_TOKENS.c.revoked_at, now)))
-    session.execute(delete(_KEYS).where(_KEYS.c.owner_id == user.id))
+    session.execute(delete(_KEYS).where(_KEYS.c.owner_id.in_([user.id, *tokens])))
     session.execute(update(_USERS).where(_USERS.c.id == user.id).values(
         name=NAMELESS, email=f"{user.id}@{team.ERASED}", is_active=False, takes_leads=False, away_from=None,
         away_until=None, most_open_leads=None, time_zone=None, signed_out_at=now))

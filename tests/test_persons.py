@@ -6,7 +6,7 @@ import uuid
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from lib import assignment, contacts, leads, leavers, once, persons, staffing, team, tokens
+from lib import assignment, contacts, deliveries, leads, leavers, once, persons, staffing, team, tokens
 from lib.errors import Invalid, NotFound, NotSignedIn
 from lib.fields import to_json
 from lib.leads import Edit
@@ -81,7 +81,9 @@ def test_of_whom_nothing_is_stored_nothing_is_found(session, cast, ada):
 
 def test_an_erased_lead_leaves_no_trace(session, cast, ada, now):
     key = once.new_key()
-    once.once(session, cast.alice, key, {}, lambda: {"lead": {"id": str(ada), "email": ADA}})
+    once.once(session, cast.alice, key, {}, lambda: {"status": 200, "body": json.dumps({"id": str(ada)})})
+    batch_key = once.new_key()
+    once.once(session, cast.alice, batch_key, {}, lambda: {"body": json.dumps({"data": [{"email": ADA}]})})
     other_key = once.new_key()
     once.once(session, cast.alice, other_key, {}, lambda: {"lead": str(uuid.uuid4())})
     other = make_lead(session, cast.alice, owner=cast.alice)
@@ -92,7 +94,7 @@ def test_an_erased_lead_leaves_no_trace(session, cast, ada, now):
     assert has(session, Lead, Lead.id == ada) == 0
     assert has(session, LeadEvent, LeadEvent.lead_id == ada) == has(
         session, ContactAttempt, ContactAttempt.lead_id == ada) == 0
-    assert has(session, IdempotencyKey, IdempotencyKey.key == key) == 0
+    assert has(session, IdempotencyKey, IdempotencyKey.key.in_([key, batch_key])) == 0
     assert has(session, IdempotencyKey, IdempotencyKey.key == other_key) == 1
     assert row(session, other).assigned_to_user_id == cast.alice.user_id
     [event] = settings_events(session, cast.mona)
@@ -100,6 +102,19 @@ def test_an_erased_lead_leaves_no_trace(session, cast, ada, now):
         "company", "leads_erased", {"leads": 1}, None, "system")
     with pytest.raises(NotFound):
         persons.find(session, ADA)
+
+
+def test_a_delivery_that_clashed_with_the_lead_no_longer_names_it(session, cast, ada, now):
+    other = make_lead(session, cast.alice, owner=cast.alice, email=None, status="enriched")
+    deliveries.enrich(session, cast.alice, other, {"email": ADA}, now=now)
+    [before] = events(session, other)
+    assert before.action == "enrichment_refused" and ADA in before.detail["reason"]
+
+    persons.erase(session, persons.find(session, ADA), now=now)
+
+    [after] = events(session, other)
+    assert (after.id, after.at, after.before) == (before.id, before.at, before.before)
+    assert after.detail == {"reason": persons.CLASHED, "clash": "email", "with": None}
 
 
 def test_the_history_of_another_lead_that_had_the_address_is_told_of(session, cast, ada, now):
