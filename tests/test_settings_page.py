@@ -79,7 +79,7 @@ def test_the_team_is_there_by_name_with_what_there_is_to_know(session, cast, ope
     assert list(people.index) == ["Alice Adams", "Bob Brown", "Lea Lang", "Mona Meyer", "N8N", "Tess Turner"]
     assert list(people["Access"]) == ["Active", "Active", "Left", "Active", "API only", "Active"]
     assert (people.loc["Alice Adams"]["Open leads"], people.loc["Alice Adams"]["Last assigned"]) == (1, "2 days ago")
-    assert (people.loc["Bob Brown"]["Takes leads"], people.loc["Bob Brown"]["Most"]) == ("Away", 40)
+    assert (people.loc["Bob Brown"]["Takes leads"], people.loc["Bob Brown"]["At most"]) == ("Away", 40)
     assert people.loc["N8N"]["E-mail"] == "" and people.loc["Mona Meyer"]["Role"] == "Manager"
 
 

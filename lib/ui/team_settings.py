@@ -44,7 +44,7 @@ def draw(desk: Desk, actor: Actor, now: datetime) -> None:
             "Takes leads": column.TextColumn(width=130),
             "Open leads": column.NumberColumn(format="localized", width=90, help="Leads that they own with any status "
                                               "but Converted and Lost"),
-            "Most": column.NumberColumn(format="localized", width=70, help="How many open leads they take at most"),
+            "At most": column.NumberColumn(format="localized", width=70, help="How many open leads they take at most"),
             "Last assigned": column.TextColumn(width=110, help="When it was their turn last")})
     chosen = next((each for each in everybody if each.id == desk.lists.get(ASKED)), None)
     if INVITING in desk.lists:
@@ -63,7 +63,7 @@ def _frame(everybody: Sequence[Colleague], now: datetime) -> pd.DataFrame:
         "E-mail": ["" if _has_no_mail(each) else each.email for each in everybody],
         "Takes leads": [_takes(each, now) for each in everybody],
         "Open leads": [each.open_leads for each in everybody],
-        "Most": pd.Series([each.most_open_leads for each in everybody], dtype="Int64"),
+        "At most": pd.Series([each.most_open_leads for each in everybody], dtype="Int64"),
         "Last assigned": [words.ago(each.last_assigned_at, now) if each.last_assigned_at else "" for each in everybody],
     })
 
@@ -204,6 +204,9 @@ def _left(desk: Desk, actor: Actor, seen: Colleague) -> None:
     if seen.email.endswith(f"@{team.ERASED}"):
         st.caption("Their data was erased, so there is nobody to let in again.")
         return
+    if seen.open_leads:
+        st.info(f"{words.counted(seen.open_leads, 'open lead')} still {'is' if seen.open_leads == 1 else 'are'} theirs. "
+                "Workload, Move leads gives them to others.", icon=":material/swap_horiz:")
     st.caption("Let in again, they have the role and the leads that they have now, and their API tokens work again.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Cancel", type="tertiary", key="change_cancel", on_click=_leave, args=(desk,))
