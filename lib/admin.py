@@ -73,9 +73,10 @@ def list_all(session: Session, _given: argparse.Namespace, now: datetime) -> str
             lines.append(f"  {user.name} <{'' if user.is_service else user.email}>, {user.role}, {state}, "
                          f"{user.open_leads:,} open leads")
         for token in tokens.of_company(session, actor):
-            ended = "revoked" if token.revoked_at else "expired" if token.expires_at and token.expires_at <= now else "works"
+            is_over = token.expires_at is not None and token.expires_at <= now
             lines.append(f"  token {token.id} {token.name} (…{token.hint}) of {token.user}, "
-                         f"{' and '.join(token.scopes)}, {ended}")
+                         f"{' and '.join(token.scopes)}, "
+                         f"{'revoked' if token.revoked_at else 'expired' if is_over else 'works'}")
     return "\n".join(lines) or "There is no company yet. “create-company” sets the first one up."
 
 
@@ -93,8 +94,8 @@ def erase_person(session: Session, given: argparse.Namespace, now: datetime) -> 
     erased = persons.erase(session, found, now=now)
     done = f"Erased: {leads}{' and a user' * erased.users}."
     if erased.mentioned:
-        done += (f" The history of {erased.mentioned} other leads mentions the address, as it was theirs once or passed "
-                 "on to them.")
+        done += (f" The history of {erased.mentioned} other leads mentions the address, as it was theirs once or "
+                 "passed on to them.")
     return done + " Backups and logs are yours to look after."
 
 
@@ -110,7 +111,7 @@ def parser() -> argparse.ArgumentParser:
 
     add = command("create-company", create_company, "Set up a company and its first manager.")
     add.add_argument("name", help="what the company is called")
-    add.add_argument("--manager-email", required=True, metavar="EMAIL", help="the address that the manager signs in with")
+    add.add_argument("--manager-email", required=True, metavar="EMAIL", help="the address that they sign in with")
     add.add_argument("--manager-name", required=True, metavar="NAME")
     add.add_argument("--time-zone", default="UTC", metavar="ZONE", help="such as Europe/Berlin (default: UTC)")
 
@@ -122,8 +123,8 @@ def parser() -> argparse.ArgumentParser:
     add.add_argument("--service", action="store_true", help="a user for a machine, which never signs in")
 
     token = command("create-token", create_token, "Make an API token and print it, this once.")
-    token.add_argument("--user", required=True, metavar="EMAIL_OR_NAME", help="whom it acts as: an address, or the name "
-                       "of a service user")
+    token.add_argument("--user", required=True, metavar="EMAIL_OR_NAME",
+                       help="whom it acts as: an address, or the name of a service user")
     token.add_argument("--name", required=True, help="what uses it")
     token.add_argument("--scopes", default="read,write", help="some of read,write (default: both)")
     token.add_argument("--expires", type=_days, metavar="DAYS", help="after how many days it ends (default: never)")
@@ -133,8 +134,9 @@ def parser() -> argparse.ArgumentParser:
 
     command("list", list_all, "List companies, their users and their tokens.")
     export = command("export-person", export_person, "Print everything that is stored about a person, as JSON.")
-    erase = command("erase-person", erase_person, "Erase a person: delete their leads with contacts and history, and take "
-                    "name and address out of their user. This cannot be undone.")
+    erase = command("erase-person", erase_person,
+                    "Erase a person: delete their leads with contacts and history, and take name and address out of their "
+                    "user. This cannot be undone.")
     erase.add_argument("--yes", action="store_true", help="do it; without, what would be erased is told")
     for each in (export, erase):
         each.add_argument("email", help="the address of a lead, a user or both")
@@ -189,7 +191,8 @@ def _company(session: Session, name: str | None) -> uuid.UUID:
     if name is None and found:
         raise Invalid(f"There are several companies; choose one with --company: {', '.join(found)}.")
     if name not in found:
-        raise NotFound(f"There is no company “{name}”." if name else "There is no company yet: begin with create-company.")
+        raise NotFound(f"There is no company “{name}”." if name else
+                       "There is no company yet: begin with create-company.")
     return found[name]
 
 
@@ -201,7 +204,7 @@ def _user(session: Session, who: str, company_name: str | None) -> Row:
         query = query.where(User.company_id == _company(session, company_name))
     found = session.execute(query).all()
     if len(found) > 1:
-        raise Invalid(f"There are {len(found)} service users “{who}”; say which company with --company, or use Settings.")
+        raise Invalid(f"There are {len(found)} service users “{who}”; choose a company with --company, or use Settings.")
     if not found:
         raise NotFound(f"There is no user {who}.")
     return found[0]

@@ -84,8 +84,8 @@ def _everywhere(session: Session, actor: Actor, tag: str, wanted: Callable[[Row]
     if not found:
         raise Invalid.field("tag", f"No lead has the tag “{tag[:60]}” any more.")
     if len(found) > BULK_LIMIT:
-        raise Invalid.field("tag", f"More than {BULK_LIMIT:,} leads have the tag “{tag[:60]}”, and one action changes at "
-                                   f"most {BULK_LIMIT:,}.")
+        raise Invalid.field("tag", f"More than {BULK_LIMIT:,} leads have the tag “{tag[:60]}”, and one action changes "
+                                   f"at most {BULK_LIMIT:,}.")
     batch_id = uuid.uuid4()
     outcome = bulk.change_each(session, actor, found, "edited", wanted, lambda: batch_id, progress=progress, now=now,
                                detail={DETAIL: {"name": tag, "to": after.get("name")}})

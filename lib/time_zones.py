@@ -19,7 +19,7 @@ def names() -> Sequence[str]:
 def check(field: str, value: Any) -> str:
     """The name as it came. Raises Invalid for anything that is not the name of a zone."""
     if not isinstance(value, str) or value not in names():
-        raise Invalid.field(field, f"“{str(value)[:60]}” is not a time zone; it has a name such as Europe/Berlin or UTC.")
+        raise Invalid.field(field, f"“{str(value)[:60]}” is not a time zone, which has a name such as Europe/Berlin.")
     return value
 
 

@@ -106,8 +106,8 @@ def of_company(session: Session, actor: Actor) -> Sequence[Row]:
     Those that were revoked come last, and at most LISTED are told.
     """
     query = (select(_TOKENS.c.id, _TOKENS.c.name, _TOKENS.c.hint, _TOKENS.c.scopes, _TOKENS.c.user_id,
-                    _USERS.c.name.label("user"), _USERS.c.is_active.label("user_is_active"), _TOKENS.c.created_at, _TOKENS.c.expires_at, _TOKENS.c.last_used_at,
-                    _TOKENS.c.revoked_at)
+                    _USERS.c.name.label("user"), _USERS.c.is_active.label("user_is_active"), _TOKENS.c.created_at,
+                    _TOKENS.c.expires_at, _TOKENS.c.last_used_at, _TOKENS.c.revoked_at)
              .join(_USERS, _USERS.c.id == _TOKENS.c.user_id)
              .where(_TOKENS.c.company_id == actor.company_id)
              .order_by(_TOKENS.c.revoked_at.is_not(None), _TOKENS.c.created_at.desc(), _TOKENS.c.id).limit(LISTED))

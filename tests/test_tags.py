@@ -11,7 +11,8 @@ from tests.factories import events, make_lead, row, settings_events
 @pytest.fixture
 def tagged(session, cast):
     """Leads by the tags they have; Olga's company has the same tag."""
-    leads = {name: make_lead(session, cast.alice, tags=name.split()) for name in ("vip", "fair vip late", "VIP vip", "late")}
+    leads = {name: make_lead(session, cast.alice, tags=name.split())
+             for name in ("vip", "fair vip late", "VIP vip", "late")}
     return leads | {"theirs": make_lead(session, cast.olga, tags=["vip"])}
 
 

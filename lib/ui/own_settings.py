@@ -19,8 +19,8 @@ def draw(desk: Desk, actor: Actor, now: datetime) -> None:
     zones = [None, *time_zones.names()]
     st.markdown(f"**{words.plain(actor.name)}** · {words.ROLE[actor.role]} · {words.plain(actor.company)}")
     with st.container(width=560, key="own"):
-        st.selectbox("Your time zone", zones, index=zones.index(held) if held in zones else 0, key=f"own_zone:{desk.turn}",
-                     format_func=lambda name: name or "As the browser says", on_change=_on_zone,
+        st.selectbox("Your time zone", zones, index=zones.index(held) if held in zones else 0,
+                     key=f"own_zone:{desk.turn}", format_func=lambda name: name or "As the browser says", on_change=_on_zone,
                      args=(desk, actor.user_id, f"own_zone:{desk.turn}"),
                      help="Times are shown in it, and days such as “yesterday” are its days.")
     token_settings.draw(desk, actor, now, only_mine=True)

@@ -64,7 +64,8 @@ def leaving(desk: Desk, actor: Actor, people: dict[uuid.UUID, str], chosen: uuid
             close: Callable[[], bool]) -> None:
     """What becomes of their leads, and the button that does it. ``close`` closes the dialog, unless it is closed."""
     others = {None: "Choose a colleague"} | {each: name for each, name in people.items() if each != chosen}
-    to = st.selectbox("Conversations and qualified leads go to", list(others), format_func=others.get, key=f"talks:{form}")
+    to = st.selectbox("Conversations and qualified leads go to", list(others), format_func=others.get,
+                      key=f"talks:{form}")
     strategy = st.segmented_control("The other open leads", list(hand_out.STRATEGIES), key=f"rest:{form}",
                                     format_func=hand_out.STRATEGIES.get, default=Strategy.LEAST_LOADED, required=True)
     try:
@@ -81,7 +82,8 @@ def leaving(desk: Desk, actor: Actor, people: dict[uuid.UUID, str], chosen: uuid
               args=(desk, actor.user_id, chosen, people[chosen], made, close))
 
 
-def _on_leave(desk: Desk, user_id: uuid.UUID, leaver: uuid.UUID, name: str, made: Plan, close: Callable[[], bool]) -> None:
+def _on_leave(desk: Desk, user_id: uuid.UUID, leaver: uuid.UUID, name: str, made: Plan,
+              close: Callable[[], bool]) -> None:
     if not close():
         return
 

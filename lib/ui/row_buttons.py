@@ -22,13 +22,13 @@ def table(desk: Desk, frame: pd.DataFrame, rows: Sequence[Any], *, place: str, i
     """
     digest = hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
     key = f"{place}:{digest}"
-    column = st.column_config
+    button = st.column_config.ButtonColumn("", key=key, width=44, alignment="center", type="tertiary", help=told,
+                                           on_click=_clicked, args=(desk, tuple(rows), place, key))
     frame.insert(0, "button", [None if no else icon for no in (without or [False] * len(rows))])
     st.dataframe(
         frame, hide_index=True, row_height=ROW_HEIGHT, alt=alt, key=f"table:{key}", placeholder=" ", width="content",
         height="auto" if len(frame) <= ROWS_OF_AUTO else HEADER_HEIGHT + ROW_HEIGHT * min(len(frame), ROWS_VISIBLE),
-        column_config={"button": column.ButtonColumn("", key=key, width=44, alignment="center", type="tertiary", help=told,
-                                                     on_click=_clicked, args=(desk, tuple(rows), place, key)), **columns})
+        column_config={"button": button, **columns})
 
 
 def _clicked(desk: Desk, rows: Sequence[Any], place: str, key: str) -> None:

@@ -54,8 +54,8 @@ def _dialog(desk: Desk, user_id: uuid.UUID, tag: Tag, known: list[str]) -> None:
         st.info(f"There is a tag {words.plain(to)} already: the two become one, and Undo takes them apart again.",
                 icon=":material/merge:")
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button(f"Remove from {many}", type="tertiary", icon=":material/delete:", key="tag_remove", on_click=_on_remove,
-                  args=(desk, user_id, tag))
+        st.button(f"Remove from {many}", type="tertiary", icon=":material/delete:", key="tag_remove",
+                  on_click=_on_remove, args=(desk, user_id, tag))
         st.button(f"{'Merge' if to in known else 'Rename'} in {many}" if is_other else "Rename", type="primary",
                   key="tag_rename", disabled=not is_other, on_click=_on_rename, args=(desk, user_id, tag, to))
 

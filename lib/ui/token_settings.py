@@ -110,8 +110,8 @@ def _new(desk: Desk, actor: Actor, people: dict[uuid.UUID, str]) -> None:
 
 
 def _shown_once(desk: Desk, made: Made) -> None:
-    st.markdown(f":material/check_circle: The token **{words.plain(made.name)}**. Copy it now: it is shown this once and "
-                "kept nowhere.")
+    st.markdown(f":material/check_circle: The token **{words.plain(made.name)}**. Copy it now: it is shown this once "
+                "and kept nowhere.")
     st.code(made.token, language=None, wrap_lines=True)
     if "read" in made.scopes:
         st.caption("To try it:")
