@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from lib import tokens
 from lib.models import ApiToken, Company, User
-from tests.browser.desk import HEADER, ROW
-from tests.factories import make_lead, row, settings_events, user_row
+from tests.browser.desk import HEADER, ROW, DeskPage
+from tests.factories import make_lead, make_user, row, settings_events, user_row
 
 
 @pytest.fixture
@@ -33,6 +33,10 @@ def open_row(page, name):
     page.page.mouse.click(box["x"] + 22, box["y"] + HEADER + ROW * number + ROW / 2 - 2)
     expect(page.dialog()).to_be_visible()
     return page.dialog()
+
+
+def go_to(page, part):
+    page.page.get_by_role("radio", name=part).or_(page.page.get_by_role("button", name=part)).first.click()
 
 
 def field(dialog, label):
@@ -161,6 +165,7 @@ def test_a_token_is_made_works_as_it_was_shown_and_is_revoked(settings, session,
     page.choose("Acts as", "Bob Brown")
     dialog.get_by_role("button", name="Make token").click()
     expect(dialog).to_contain_text("it is shown this once")
+    expect(dialog.locator("code")).to_have_count(2)
     token, line = dialog.locator("code").all_text_contents()
     assert line == f"curl -H 'Authorization: Bearer {token}' '{page.url}/api/leads?limit=1'"
     now = datetime.now(UTC)
@@ -243,7 +248,55 @@ def test_the_history_tells_what_was_done_here(settings, session, cast):
     page.press("Save")
     page.said("Settings of the company saved.")
 
-    page.page.get_by_role("radio", name="History").or_(page.page.get_by_role("button", name="History")).first.click()
+    go_to(page, "History")
 
     expect(page.page.get_by_text("Company: Name Acme Outbound → Acme & Sons")).to_be_visible()
     expect(page.page).to_have_url(re.compile("part=History"))
+
+
+# ---------------------------------------------------------------- text that means to be something else, and phones
+
+
+# What is shown of it behind a colon has an invisible character, so that it is no icon.
+SHOWN = "<img src=x onerror=alert(1)> $x^2$ ![t]("
+HOSTILE = f"{SHOWN}https://tracker.example/t.png) :red[x]"
+
+
+def test_a_hostile_name_or_tag_is_text_in_dialogs_messages_and_the_history(settings, session, cast):
+    make_user(session, cast.mona.company_id, HOSTILE)
+    make_lead(session, cast.alice, tags=[HOSTILE[:50]])
+    tokens.create(session, cast.mona, user_id=cast.mona.user_id, name=HOSTILE, now=datetime.now(UTC))
+    page = settings(cast.mona)
+    alerts = []
+    page.page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+
+    dialog = open_row(page, HOSTILE)
+    expect(dialog.get_by_text(SHOWN)).to_be_visible()
+    page.choose("Role", "Team lead")
+    dialog.get_by_role("button", name="Save").click()
+    page.said(f"Settings of {SHOWN}")
+    go_to(page, "Tags")
+    open_row(page, HOSTILE[:50]).get_by_role("button", name="Remove from 1 lead").click()
+    page.said(f"The tag {SHOWN}")
+    go_to(page, "API tokens")
+    open_row(page, HOSTILE).get_by_role("button", name="Revoke").click()
+    page.said(f"The token {SHOWN}")
+    go_to(page, "History")
+    expect(page.page.get_by_text(f"Token {SHOWN}").first).to_be_visible()
+
+    assert (alerts, page.outside) == ([], [])
+    assert page.page.locator("img[src*=tracker]").count() == 0
+
+
+@pytest.mark.parametrize("part", ["Team", "Company", "API tokens", "Tags", "History", "You"])
+def test_no_part_is_wider_than_a_phone(browser, app, session, cast, part):
+    make_lead(session, cast.alice, tags=["a tag of exactly fifty characters, as some people have"[:50]])
+    tokens.create(session, cast.mona, user_id=cast.mona.user_id, name="A token", now=datetime.now(UTC))
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    try:
+        page = DeskPage(context.new_page(), app.url).open(cast.mona, "settings", part=part)
+        expect(page.page.get_by_role("heading", name="Settings", exact=True)).to_be_visible()
+
+        assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
+    finally:
+        context.close()
