@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select
+from sqlalchemy import BigInteger, bindparam, cast, func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from lib import settings_log, time_zones, users
 from lib.auth import Actor, check_manage
+from lib.counts import BY_STATUS
 from lib.errors import Invalid
 from lib.fields import clean, clean_all, text_of
-from lib.models import Lead, Role, User
+from lib.models import Role, User
 from lib.settings_log import USER
 from lib.views import OPEN
 
@@ -27,10 +28,11 @@ TAKEN = "This address is already used in Lead Desk."
 NO_MAIL = "service.invalid"
 ERASED = "erased.invalid"
 
-_USERS, _LEADS = User.__table__, Lead.__table__
+_USERS = User.__table__
 _OPEN_LEADS = (
-    select(func.count()).where(_LEADS.c.company_id == _USERS.c.company_id, _LEADS.c.assigned_to_user_id == _USERS.c.id,
-                               _LEADS.c.status.in_(bindparam("open", expanding=True, literal_execute=True)))
+    select(cast(func.coalesce(func.sum(BY_STATUS.c.n), 0), BigInteger))
+    .where(BY_STATUS.c.company_id == _USERS.c.company_id, BY_STATUS.c.owner_id == _USERS.c.id,
+           BY_STATUS.c.status.in_([status.value for status in OPEN]))
     .scalar_subquery()
 )
 _EVERYBODY = (
@@ -67,7 +69,7 @@ class Colleague:
 def everybody(session: Session, actor: Actor) -> Sequence[Colleague]:
     """Everybody of the company by name, also those who have left. Raises NotAllowed unless the actor manages it."""
     check_manage(actor, "see the settings of the team")
-    rows = session.execute(_EVERYBODY, {"company": actor.company_id, "open": [status.value for status in OPEN]})
+    rows = session.execute(_EVERYBODY, {"company": actor.company_id})
     return [Colleague(**{**row._mapping, "role": Role(row.role)}) for row in rows]
 
 
