@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Row, bindparam, case, func, literal, select, text, update
 from sqlalchemy.orm import Session
@@ -21,7 +20,7 @@ from lib.auth import Actor
 from lib.errors import NobodyAvailable, NotAllowed, NotFound
 from lib.history import Outcome
 from lib.leads import Progress
-from lib.models import Lead, Role, Status, User
+from lib.models import Lead, Role, User
 from lib.views import OPEN
 
 

@@ -28,6 +28,11 @@ class Actor:
     time_zone: str | None = None
 
 
+def operator(company_id: uuid.UUID) -> Actor:
+    """Whoever works at the server's command line: a manager of the company who is none of its users."""
+    return Actor(user_id=None, company_id=company_id, name="The administrator", role=Role.MANAGER, source="system")
+
+
 # The whole of who may do what to a lead of their own company; a lead of another company is never found at all.
 #
 #                      change a lead        assign a lead                       log for somebody else

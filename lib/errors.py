@@ -118,6 +118,13 @@ class ChangedSince(LeadDeskError):
     code = "changed_since"
 
 
+class SettingChanged(LeadDeskError):
+    """Somebody changed a setting after the user saw it, so nothing was written; ``fields`` names each one."""
+
+    status = 409
+    code = "conflict"
+
+
 class KeyReused(LeadDeskError):
     """An idempotency key came back with a different request."""
 

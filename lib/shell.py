@@ -43,6 +43,7 @@ page = st.navigation(
                 url_path="log-contacts", visibility="visible" if leads_team else "hidden"),
         st.Page(PAGES / "workload.py", title="Workload", icon=":material/monitoring:",
                 visibility="visible" if manages else "hidden"),
+        st.Page(PAGES / "settings.py", title="Settings", icon=":material/settings:"),
         st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
         st.Page(PAGES / "import_leads.py", title="Import leads", icon=":material/upload_file:", url_path="import",
                 visibility="hidden"),
