@@ -13,7 +13,8 @@ class Actor:
 
     ``source`` is where the call came from, ``ui`` or ``api``, and ends up in the lead's timeline.
     ``follow_up_days`` is the company's setting for when an unanswered contact is due again, ``auto_assign`` the strategy
-    by which its leads are assigned as they are enriched, if any.
+    by which its leads are assigned as they are enriched, if any. ``time_zone`` is the person's own setting, an IANA name;
+    None means the browser's.
     """
 
     user_id: uuid.UUID
@@ -24,6 +25,7 @@ class Actor:
     follow_up_days: int = 7
     source: str = "ui"
     auto_assign: str | None = None
+    time_zone: str | None = None
 
 
 def operator(company_id: uuid.UUID) -> Actor:

@@ -42,6 +42,12 @@ class NotSignedIn(LeadDeskError):
     code = "not_signed_in"
 
 
+class NoAccess(NotAllowed):
+    """Somebody is who they say, but nobody who may use Lead Desk, or no longer."""
+
+    code = "no_access"
+
+
 class TooManyRequests(LeadDeskError):
     """The caller calls more often than is let in; there is room again in ``retry_after`` seconds."""
 

@@ -44,7 +44,7 @@ def _dialog(desk: Desk, team: Sequence[Member]) -> None:
     st.selectbox("Enriched leads that nobody owns are assigned", list(AUTO), format_func=AUTO.get,
                  index=list(AUTO).index(actor.auto_assign), key=f"auto:{desk.turn}", on_change=_on_auto,
                  args=(desk, actor.user_id, desk.turn))
-    people = {each.id: each.name for each in team if each.is_active}
+    people = {each.id: each.name for each in team if each.can_own}
     chosen = st.selectbox("Person", list(people), format_func=people.get, key="person")
     form: Form = desk.lists[ASKED]
     if form.about != chosen:
