@@ -75,12 +75,6 @@ def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> Non
                     .values(signed_out_at=now))
 
 
-def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> None:
-    """End all sign-ins of the actor that were issued until now, in whatever browser they are."""
-    session.execute(update(_USERS).where(_USERS.c.company_id == actor.company_id, _USERS.c.id == actor.user_id)
-                    .values(signed_out_at=now))
-
-
 def find(session: Session, actor: Actor, user_id: uuid.UUID) -> Member:
     """A colleague. Raises NotFound for anybody outside the company, in the words for somebody who does not exist."""
     row = session.execute(_FIND, {"company": actor.company_id, "user": user_id}).one_or_none()
