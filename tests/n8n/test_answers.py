@@ -147,3 +147,9 @@ def test_calls_without_end_are_told_to_slow_down_in_the_words_of_n8n(slow_app, n
     slowed = next(answer for answer in answers if answer.status == 429)
     assert slowed.body["error"]["code"] == "too_many_requests" and "Batching" in slowed.body["error"]["message"]
     assert 1 <= int(slowed.headers["retry-after"]) <= 20
+
+
+def test_a_refusal_reads_as_text_where_n8n_shows_it_as_it_came(node):
+    answer = node.post("/api/leads", SCRAPED | {"email": "not an address"})
+
+    assert "“not an address” is not an e-mail address." in answer.text
