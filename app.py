@@ -8,8 +8,9 @@ from pathlib import Path
 
 import streamlit as st
 from anyio import to_thread
+from starlette.middleware import Middleware
 
-from lib import startup
+from lib import gate, headers, logs, startup
 from lib.errors import CannotStart
 from lib.ui import outage
 
@@ -26,4 +27,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     await to_thread.run_sync(startup.stop)
 
 
-app = st.App(Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain)
+app = st.App(
+    Path(__file__).parent / "lib" / "shell.py",
+    lifespan=lifespan,
+    on_script_error=outage.explain,
+    # The first is the outermost: what the gate refuses has an id and the headers too.
+    middleware=[Middleware(logs.RequestIds), Middleware(headers.Headers), Middleware(gate.Gate)],
+)

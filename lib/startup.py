@@ -6,12 +6,10 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from lib import db, once, postgres, sample, schema
+from lib import db, logs, once, postgres, sample, schema
 from lib.config import settings
 from lib.errors import LeadDeskError
 
-# Transactions still running when the process is asked to end get this long to finish.
-DRAIN_SECONDS = 10
 # However often it is asked, the database is asked whether it answers no more often than this.
 READINESS_SECONDS = 1.0
 
@@ -28,6 +26,7 @@ def start() -> None:
     Raises CannotStart with one plain sentence.
     """
     chosen = settings()
+    logs.start(chosen.log_format, chosen.log_level)
     conninfo = postgres.ensure_running(chosen.data_folder) if chosen.is_demo else chosen.database_url
     engine = db.connect(conninfo, chosen)
     schema.upgrade(engine)
@@ -71,8 +70,9 @@ def stop() -> None:
     """Let running transactions finish, then let go of the database."""
     _is_stopping.set()
     try:
-        if not db.drain(DRAIN_SECONDS):
-            log.warning("A transaction was still running after %s seconds and was cut off.", DRAIN_SECONDS)
+        seconds = settings().shutdown_timeout_seconds
+        if not db.drain(seconds):
+            log.warning("A transaction was still running after %d seconds and was cut off: it changed nothing.", seconds)
         db.engine().dispose()
     finally:
         if settings().is_demo:

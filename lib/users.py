@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from lib import logs
 from lib.auth import Actor
 from lib.errors import Invalid, NotAllowed, NotFound
 from lib.models import Company, Role, User
@@ -50,6 +51,7 @@ def sign_in(session: Session, user_id: uuid.UUID) -> tuple[Actor, list[Member]]:
         raise NotAllowed("You have no access to Lead Desk. Ask your manager to add you.")
     actor = Actor(user_id=mine.id, company_id=mine.company_id, name=mine.name, role=Role(mine.role),
                   company=mine.company, follow_up_days=mine.follow_up_days, auto_assign=mine.auto_assign)
+    logs.acting(actor.user_id, actor.company_id)
     return actor, [_member(row) for row in rows]
 
 

@@ -1,0 +1,134 @@
+"""Which requests get in: those for a host that is ours, to a door that is open, from our own pages, and not too big.
+
+Pure ASGI, around the pages and the API alike, so that nothing has to be remembered for each of them.
+"""
+
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from lib.config import settings
+
+# The file itself may have 50 MB (.streamlit/config.toml); the form around it needs a little more.
+UPLOAD_BYTES = 50 * 1024 * 1024 + 64 * 1024
+BODY_BYTES = 2 * 1024 * 1024
+UPLOADS = re.compile(r"/_stcore/upload_file/")
+# Streamlit's figures about itself, which it shows to anybody, and its door for programs, which knows nothing of our
+# tokens and answers even while it is switched off.
+CLOSED = re.compile(r"/_stcore/(?:metrics|agent)(?:/|$)")
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+
+class Gate:
+    """ASGI middleware that answers 400, 403, 404 or 413 in place of the application."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            headers = dict(scope["headers"])
+            if not (is_allowed_host(headers.get(b"host")) and is_own_origin(headers)):
+                # Before the handshake is accepted, this is a 403.
+                await send({"type": "websocket.close", "code": 1008})
+                return
+        elif scope["type"] == "http":
+            headers = dict(scope["headers"])
+            if not is_allowed_host(headers.get(b"host")):
+                await _refuse(send, 400, "Lead Desk is not reached by this name. Whoever runs it can add the name to "
+                                         "PUBLIC_URL or ALLOWED_HOSTS.")
+                return
+            if CLOSED.search(scope["path"]):
+                await _refuse(send, 404, "Not found.")
+                return
+            await self._with_a_small_body(scope, headers, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    async def _with_a_small_body(self, scope: Message, headers: dict, receive: Receive, send: Send) -> None:
+        limit = UPLOAD_BYTES if UPLOADS.search(scope["path"]) else BODY_BYTES
+        sentence = f"This is too large: at most {limit // 1024 // 1024} MB are taken here."
+        stated = headers.get(b"content-length", b"0")
+        if not stated.isdigit():
+            await _refuse(send, 400, "The length of the request is not a number.")
+            return
+        if int(stated[:20]) > limit:
+            await _refuse(send, 413, sentence)
+            return
+        received, is_answered = 0, False
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > limit:
+                    # A length may be left out. What has come so far is of no use, and the rest is not waited for.
+                    return {"type": "http.disconnect"}
+            return message
+
+        async def answer(message: Message) -> None:
+            nonlocal is_answered
+            if received > limit and not is_answered:
+                return
+            is_answered = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, answer)
+        except Exception:
+            # Whoever reads a body may say in any way that it broke off.
+            if received <= limit or is_answered:
+                raise
+        if received > limit and not is_answered:
+            await _refuse(send, 413, sentence)
+
+
+def is_allowed_host(host: bytes | None) -> bool:
+    """Whether a Host header names this Lead Desk, on any port.
+
+    Where no host is fixed, names with a dot are still refused. A page elsewhere could otherwise have its own name lead
+    to this machine, and a browser inside the company would hand it what only colleagues may read.
+    """
+    name = _name_in(host)
+    if name is None:
+        return False
+    if name == "localhost" or name in settings().allowed_hosts:
+        return True
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return not settings().allowed_hosts and ("." not in name or name.endswith(".localhost"))
+    return address.is_loopback or not settings().allowed_hosts
+
+
+def is_own_origin(headers: dict[bytes, bytes]) -> bool:
+    """Whether a websocket is opened by one of our own pages. Programs other than browsers name no origin."""
+    origin = headers.get(b"origin")
+    if origin is None:
+        return True
+    scheme, separator, host = origin.partition(b"://")
+    if not separator or scheme not in (b"http", b"https"):
+        return False
+    public_url = settings().public_url
+    return host.lower() == headers[b"host"].lower() or (
+        public_url is not None and f"{public_url}/".startswith(f"{origin.decode('latin-1').lower()}/"))
+
+
+def _name_in(host: bytes | None) -> str | None:
+    match = re.fullmatch(rb"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", host or b"")
+    return match[1].decode("ascii").lower().removesuffix(".") if match else None
+
+
+async def _refuse(send: Send, status: int, sentence: str) -> None:
+    body = sentence.encode("utf-8")
+    await send({"type": "http.response.start", "status": status, "headers": [
+        (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode("ascii")),
+        # The rest of a body that nobody reads must not be taken for the next request.
+        (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": body})
