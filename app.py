@@ -23,6 +23,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
         print(f"Lead Desk cannot start: {error}", file=sys.stderr, flush=True)
         # The server would turn an exception into a traceback and a status of its own.
         os._exit(1)
+    startup.heed_the_signal_to_stop()
     yield
     await to_thread.run_sync(startup.stop)
 
