@@ -24,7 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 
-class Gate:
+class Entrance:
     """ASGI middleware that answers 400, 403, 404 or 413 in place of the application."""
 
     def __init__(self, app: App) -> None:

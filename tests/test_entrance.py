@@ -1,6 +1,6 @@
 import pytest
 
-from lib import gate
+from lib import entrance
 from lib.config import Settings
 from tests.asgi import answering, call
 
@@ -9,10 +9,10 @@ MB = 1024 * 1024
 
 @pytest.fixture
 def configured(monkeypatch):
-    """The gate of a Lead Desk with these settings."""
-    def configure(**environ: str) -> gate.Gate:
-        monkeypatch.setattr(gate, "settings", lambda: Settings.load(environ))
-        return gate.Gate(answering())
+    """The entrance of a Lead Desk with these settings."""
+    def configure(**environ: str) -> entrance.Entrance:
+        monkeypatch.setattr(entrance, "settings", lambda: Settings.load(environ))
+        return entrance.Entrance(answering())
     return configure
 
 
@@ -110,8 +110,8 @@ def test_the_other_doors_are_open(configured, path):
 # ---------------------------------------------------------------- how much comes in
 
 
-@pytest.mark.parametrize(("path", "limit"), [("/api/leads", gate.BODY_BYTES), ("/", gate.BODY_BYTES),
-                                             ("/_stcore/upload_file/session/file", gate.UPLOAD_BYTES)])
+@pytest.mark.parametrize(("path", "limit"), [("/api/leads", entrance.BODY_BYTES), ("/", entrance.BODY_BYTES),
+                                             ("/_stcore/upload_file/session/file", entrance.UPLOAD_BYTES)])
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger(configured, path, limit):
     at = configured()
 
@@ -130,7 +130,7 @@ def test_a_body_of_unstated_length_is_cut_off_at_the_limit(configured):
     answer = call(at, body=[chunk] * 400)
 
     assert answer.status == 413
-    assert sum(map(len, answer.seen)) <= gate.BODY_BYTES
+    assert sum(map(len, answer.seen)) <= entrance.BODY_BYTES
 
 
 def test_a_body_longer_than_was_stated_is_cut_off_at_the_limit(configured):
@@ -145,7 +145,7 @@ def test_an_application_that_answers_a_broken_body_in_its_own_way_is_overruled(c
         await send({"type": "http.response.body", "body": b"There was an error parsing the body"})
     configured()
 
-    answer = call(gate.Gate(forgiving), body=[bytes(MB)] * 3)
+    answer = call(entrance.Entrance(forgiving), body=[bytes(MB)] * 3)
 
     assert answer.status == 413 and answer.body.startswith(b"This is too large")
 
@@ -156,7 +156,7 @@ def test_an_error_of_the_application_stays_an_error(configured):
     configured()
 
     with pytest.raises(KeyError):
-        call(gate.Gate(broken))
+        call(entrance.Entrance(broken))
 
 
 @pytest.mark.parametrize("length", ["-1", "five", "1e3", "٣".encode().decode("latin-1"), ""])
@@ -170,6 +170,6 @@ def test_the_start_and_end_of_the_server_pass(configured):
     async def app(scope, _receive, _send):
         passed.append(scope["type"])
     configured()
-    call(gate.Gate(app), kind="lifespan")
+    call(entrance.Entrance(app), kind="lifespan")
 
     assert passed == ["lifespan"]
