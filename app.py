@@ -10,7 +10,7 @@ import streamlit as st
 from anyio import to_thread
 from starlette.middleware import Middleware
 
-from lib import entrance, headers, logs, startup
+from lib import api, entrance, headers, logs, startup
 from lib.errors import CannotStart
 from lib.ui import outage
 
@@ -32,6 +32,7 @@ app = st.App(
     Path(__file__).parent / "lib" / "shell.py",
     lifespan=lifespan,
     on_script_error=outage.explain,
+    routes=api.routes(),
     # The first is the outermost: what is refused at the entrance has an id and the headers too.
     middleware=[Middleware(logs.RequestIds), Middleware(headers.Headers), Middleware(entrance.Entrance)],
 )

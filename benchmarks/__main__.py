@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks import floors, load
 from benchmarks.load import NOW
-from lib import contacts, db, history, leads, lists, postgres, undo, users, views
+from lib import contacts, db, deliveries, history, leads, lists, postgres, undo, users, views
 from lib.auth import Actor
 from lib.config import Settings
 from lib.filters import LeadFilter
@@ -250,7 +250,7 @@ class Setting:
                                                    prepare=True), self.an_edit)
         yield self.create()
         found = {"headcount": 120, "technologies": ["PostgreSQL"], "funding": {"round": "A"}}
-        yield Operation("enrich", lambda s, work: leads.enrich(s, rep, work["ids"][0], found, now=NOW),
+        yield Operation("enrich", lambda s, work: deliveries.enrich(s, rep, work["ids"][0], found, now=NOW),
                         self.changing(floors.ENRICH, rep, found=Jsonb(found)), self.some(self.new))
 
     def create(self) -> Operation:

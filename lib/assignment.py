@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from lib import leads
 from lib.auth import Actor
-from lib.errors import Invalid, NotAllowed, NotFound
+from lib.errors import NobodyAvailable, NotAllowed, NotFound
 from lib.history import Outcome
 from lib.leads import Progress
 from lib.models import Lead, Role, Status, User
@@ -160,31 +160,11 @@ def carry_out(session: Session, actor: Actor, agreed: Plan, *, progress: Progres
     return leads.assign_each(session, actor, agreed.owners, detail=detail_of(agreed), progress=progress, now=now)
 
 
-def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str, Any], *,
-           now: datetime | None = None) -> Outcome:
-    """``leads.enrich``, and where the company has it so the lead that is ready now goes to whoever is next.
-
-    Both are one transaction. When nobody can take it, it stays unassigned, and the enrichment counts all the same.
-    """
-    if actor.auto_assign is None:
-        return leads.enrich(session, actor, lead_id, data, now=now)
-    # Before the lead is locked, as in every assignment: the line first, then people, then leads.
-    take_turns(session, actor)
-    held = session.execute(_OWNER, {"company": actor.company_id, "lead": lead_id}).one_or_none()
-    who = turns(session, actor, strategy=Strategy(actor.auto_assign), now=now)
-    is_new = held is not None and held.status == Status.NEW and held.assigned_to_user_id is None
-    agreed = plan([lead_id] if is_new and who.candidates else [], who, Strategy(actor.auto_assign))
-    note_turns(session, actor, agreed, now or datetime.now(UTC))
-    outcome = leads.enrich(session, actor, lead_id, data, now=now)
-    leads.assign_each(session, actor, agreed.owners, detail=detail_of(agreed), is_by_turn=True, now=now)
-    return outcome
-
-
 def auto_assign(session: Session, actor: Actor, lead_id: uuid.UUID, *, strategy: Strategy = Strategy.ROUND_ROBIN,
                 now: datetime | None = None) -> Outcome:
     """Give an unassigned lead to whoever is next. A lead that has an owner stays as it is.
 
-    Raises NotFound, and Invalid when nobody can take it. Any number of callers at once give each lead to one person
+    Raises NotFound, and NobodyAvailable when nobody can take it. Any number of callers at once give each lead to one person
     and the same number of leads, give or take one, to everybody.
     """
     now = now or datetime.now(UTC)
@@ -196,7 +176,7 @@ def auto_assign(session: Session, actor: Actor, lead_id: uuid.UUID, *, strategy:
         return Outcome(uuid.uuid4(), (), [lead_id])
     who = turns(session, actor, strategy=strategy, now=now)
     if not who.candidates:
-        raise Invalid(nobody_can(who))
+        raise NobodyAvailable(nobody_can(who))
     agreed = plan([lead_id], who, strategy)
     with session.begin_nested() as attempt:
         note_turns(session, actor, agreed, now)

@@ -35,6 +35,10 @@ class Settings:
     pool_size: int = 10
     statement_timeout_seconds: int = 15
     data_folder: Path = ROOT / ".lead-desk"
+    api_workers: int = 6
+    """How many API calls of this process are worked on at once; the others wait."""
+    api_calls_per_second: int = 50
+    """How many calls of one token are let in, lastingly."""
     public_url: str | None = None
     """Where people's browsers reach Lead Desk, such as https://leads.example.com or …/desk: no slash at the end."""
     allowed_hosts: tuple[str, ...] = ()
@@ -69,6 +73,9 @@ class Settings:
                                                  at_most=60, unit=" of seconds"),
             shutdown_timeout_seconds=_whole_number(values, "SHUTDOWN_TIMEOUT", cls.shutdown_timeout_seconds,
                                                    at_most=600, unit=" of seconds"),
+            api_workers=_whole_number(values, "API_WORKERS", cls.api_workers, at_most=100),
+            api_calls_per_second=_whole_number(values, "API_CALLS_PER_SECOND", cls.api_calls_per_second,
+                                               at_most=100_000),
         )
 
 

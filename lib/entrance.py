@@ -4,6 +4,7 @@ Pure ASGI, around the pages and the API alike, so that nothing has to be remembe
 """
 
 import ipaddress
+import json
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -12,8 +13,10 @@ from lib.config import settings
 
 # The file itself may have 50 MB (.streamlit/config.toml); the form around it needs a little more.
 UPLOAD_BYTES = 50 * 1024 * 1024 + 64 * 1024
+# More than lib/api takes, which refuses in its own words.
 BODY_BYTES = 2 * 1024 * 1024
 UPLOADS = re.compile(r"/_stcore/upload_file/")
+API = re.compile(r"/api(?:/|$)")
 # Streamlit's figures about itself, which it shows to anybody, and its door for programs, which knows nothing of our
 # tokens and answers even while it is switched off.
 CLOSED = re.compile(r"/_stcore/(?:metrics|agent)(?:/|$)")
@@ -40,11 +43,11 @@ class Entrance:
         elif scope["type"] == "http":
             headers = dict(scope["headers"])
             if not is_allowed_host(headers.get(b"host")):
-                await _refuse(send, 400, "Lead Desk is not reached by this name. Whoever runs it can add the name to "
-                                         "PUBLIC_URL or ALLOWED_HOSTS.")
+                await _refuse(scope, send, 400, "malformed", "Lead Desk is not reached by this name. Whoever runs it can "
+                                                             "add the name to PUBLIC_URL or ALLOWED_HOSTS.")
                 return
             if CLOSED.search(scope["path"]):
-                await _refuse(send, 404, "Not found.")
+                await _refuse(scope, send, 404, "not_found", "Not found.")
                 return
             await self._with_a_small_body(scope, headers, receive, send)
             return
@@ -55,10 +58,10 @@ class Entrance:
         sentence = f"This is too large: at most {limit // 1024 // 1024} MB are taken here."
         stated = headers.get(b"content-length", b"0")
         if not stated.isdigit():
-            await _refuse(send, 400, "The length of the request is not a number.")
+            await _refuse(scope, send, 400, "malformed", "The length of the request is not a number.")
             return
         if int(stated[:20]) > limit:
-            await _refuse(send, 413, sentence)
+            await _refuse(scope, send, 413, "too_large", sentence)
             return
         received, is_answered = 0, False
 
@@ -86,7 +89,7 @@ class Entrance:
             if received <= limit or is_answered:
                 raise
         if received > limit and not is_answered:
-            await _refuse(send, 413, sentence)
+            await _refuse(scope, send, 413, "too_large", sentence)
 
 
 def is_allowed_host(host: bytes | None) -> bool:
@@ -125,10 +128,14 @@ def _name_in(host: bytes | None) -> str | None:
     return match[1].decode("ascii").lower().removesuffix(".") if match else None
 
 
-async def _refuse(send: Send, status: int, sentence: str) -> None:
-    body = sentence.encode("utf-8")
+async def _refuse(scope: Message, send: Send, status: int, code: str, sentence: str) -> None:
+    """Answer with the sentence; a program that calls the API gets it in the API's shape of an error."""
+    kind, text = "text/plain; charset=utf-8", sentence
+    if API.search(scope["path"]):
+        kind, text = "application/json", json.dumps({"error": {"code": code, "message": sentence, "fields": {}}})
+    body = text.encode("utf-8")
     await send({"type": "http.response.start", "status": status, "headers": [
-        (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode("ascii")),
+        (b"content-type", kind.encode("ascii")), (b"content-length", str(len(body)).encode("ascii")),
         # The rest of a body that nobody reads must not be taken for the next request.
         (b"connection", b"close")]})
     await send({"type": "http.response.body", "body": body})

@@ -80,6 +80,20 @@ class Conflict(LeadDeskError):
         self.lead_id, self.field, self.theirs, self.yours, self.by, self.at = lead_id, field, theirs, yours, by, at
 
 
+class WouldMoveBack(LeadDeskError):
+    """A machine asked for a status that a person has moved the lead past."""
+
+    status = 409
+    code = "would_move_back"
+
+
+class NobodyAvailable(LeadDeskError):
+    """There is nobody to whom a lead could be given now."""
+
+    status = 409
+    code = "nobody_available"
+
+
 class ChangedSince(LeadDeskError):
     """Somebody changed the lead after the batch, so undoing it would overwrite that."""
 

@@ -36,7 +36,7 @@ KINDS = {
         "ARRAY['status', 'conversion_source', 'lost_reason', 'lost_note']")),
     "owner": _EVENTS.c.after.has_key("assigned_to_user_id"),
     "edits": _EVENTS.c.after.has_any(literal_column("ARRAY[" + ", ".join(f"'{name}'" for name in _EDITED) + "]")),
-    "enrichment": _EVENTS.c.after.has_key("enrichment_data"),
+    "enrichment": or_(_EVENTS.c.after.has_key("enrichment_data"), _EVENTS.c.action.like("enrichment%")),
 }
 
 

@@ -294,7 +294,7 @@ class _Pass:
     def _look_up(self, found: Sequence[Mapping[str, Any]]) -> None:
         """The leads of the database that these rows may be about, oldest first."""
         locks = self.writes and self.plan.duplicates is not Duplicates.SKIP
-        for row in _there(self.session, self.actor, found, locks=locks):
+        for row in known_by_address(self.session, self.actor, found, locks=locks):
             if row.id not in self.by_id and row.id not in self.altered:
                 held = {name: getattr(row, name) for name in STORED}
                 held["tags"] = list(row.tags or [])
@@ -335,11 +335,12 @@ def _survey(session: Session, actor: Actor, table: Table, plan: Plan) -> tuple[l
                 continue
         names |= dict.fromkeys(values["company"] for values in readable if "company" in values)
         if plan.duplicates is not Duplicates.SKIP:
-            there.update(row.id for row in _there(session, actor, readable, locks=False))
+            there.update(row.id for row in known_by_address(session, actor, readable, locks=False))
     return list(names), there
 
 
-def _there(session: Session, actor: Actor, found: Sequence[Mapping[str, Any]], *, locks: bool) -> Sequence[Row]:
+def known_by_address(session: Session, actor: Actor, found: Sequence[Mapping[str, Any]], *,
+                     locks: bool) -> Sequence[Row]:
     """The company's leads that have one of these rows' e-mail or LinkedIn addresses, oldest first."""
     emails = sorted({values["email"] for values in found if values.get("email")})
     links = sorted({key for values in found if (key := linkedin_key(values.get("linkedin_url")))})

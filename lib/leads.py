@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, literal, literal_column, null, select, update
+from sqlalchemy import ARRAY, Row, Text, bindparam, insert, literal, literal_column, null, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,8 @@ from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
 from lib.fields import LABELS, NEW_CHECKS, clean, clean_all, linkedin_key
 from lib.history import Change, Outcome, Refusal
 from lib.lost import Because
-from lib.models import LINKEDIN_KEY, Lead, LeadCompany, Status, User
+from lib.models import LINKEDIN_KEY, Lead, LeadCompany, User
+from lib.outcomes import check_moves_on
 
 CHUNK = 1_000
 NO_SUCH_LEAD = "There is no such lead."
@@ -60,6 +61,12 @@ _DUPLICATES = {
                  literal(name).label("same")).where(_OF_COMPANY, same).limit(3)
     for name, same in _SAME.items()
 }
+
+_HOLD_LINE = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))")
+_HOLD = text("""
+    SELECT pg_advisory_xact_lock_shared(hashtextextended(:line, 0))
+    UNION ALL SELECT pg_advisory_xact_lock(hashtextextended(held.key, 0)) FROM unnest(:keys) AS held (key)
+    """).bindparams(bindparam("keys", type_=ARRAY(Text)))
 
 # Told how many leads are done so far; it may raise to break the work off.
 Progress = Callable[[int], None]
@@ -142,15 +149,14 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
     has a lead with this e-mail or LinkedIn address. Nothing is written then.
     """
     now = now or datetime.now(UTC)
-    cleaned = clean_all(values, NEW_CHECKS)
+    cleaned = cleaned_new(values)
     firm = cleaned.pop("company", None)
-    if not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "linkedin_url")):
-        raise Invalid.field("last_name", "A lead needs at least a name, an e-mail address or a LinkedIn address.")
     if owner is not None:
         users.check_can_own(session, actor, owner)
         check_assign(actor, None, None, owner)
         cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
-    _refuse_known(session, actor, cleaned)
+    hold_addresses(session, actor, [cleaned])
+    refuse_known(session, actor, cleaned)
     cleaned |= conversion.of_new(cleaned, now) | lost.of_new(cleaned, now)
     try:
         with session.begin_nested():
@@ -160,10 +166,33 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
                 insert(Lead).values(company_id=actor.company_id, **cleaned).returning(Lead.id)).scalar_one()
     except IntegrityError as error:
         # Somebody else added the same address between the look and the write.
-        _refuse_known(session, actor, cleaned)
+        refuse_known(session, actor, cleaned)
         raise Invalid("This lead could not be added.") from error
     history.record(session, actor, batch_id or uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
     return lead_id
+
+
+def cleaned_new(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored for a new lead's fields, ``company`` among them. Raises Invalid naming each that was refused."""
+    cleaned = clean_all(values, NEW_CHECKS)
+    if not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "linkedin_url")):
+        raise Invalid.field("last_name", "A lead needs at least a name, an e-mail address or a LinkedIn address.")
+    return cleaned
+
+
+def hold_addresses(session: Session, actor: Actor, new: Sequence[Mapping[str, Any]]) -> None:
+    """Let nobody else add leads with these e-mail and LinkedIn addresses until the transaction ends.
+
+    The same lead often arrives twice at the same moment, and LinkedIn addresses have no unique index. One lead holds
+    its own addresses; several hold the company's line, as a server has no room for a lock for each of many thousands.
+    """
+    line = {"line": f"{actor.company_id}/new leads"}
+    if len(new) > 1:
+        session.execute(_HOLD_LINE, line)
+        return
+    keys = sorted({f"{actor.company_id}/{key}" for lead in new
+                   for key in (lead.get("email"), linkedin_key(lead.get("linkedin_url"))) if key})
+    session.execute(_HOLD, line | {"keys": keys})
 
 
 def create_once(session: Session, actor: Actor, key: str, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
@@ -222,6 +251,8 @@ def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[u
     """Add one cell's change to ``changes``, unless it holds the value already."""
     value = clean(edit.field, edit.value, NEW_CHECKS)
     check_change(actor, lead.assigned_to_user_id, lead.owner)
+    if edit.field == "status" and actor.source == "api":
+        check_moves_on(lead.status, value)
     held = getattr(lead, edit.field)
     held = list(held or []) if edit.field == "tags" else held
     if held == value:
@@ -229,7 +260,7 @@ def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[u
     if edit.seen is not ANYTHING and not _is_what_was_seen(edit, held):
         raise _conflict(session, actor, lead, edit.field, held, value)
     if edit.field in ("email", "linkedin_url") and value is not None:
-        _refuse_known(session, actor, {edit.field: value}, but=lead.id)
+        refuse_known(session, actor, {edit.field: value}, but=lead.id)
     if edit.field == "email" and value is not None:
         _refuse_twice(value, changes.values())
     column = edit.field
@@ -293,38 +324,6 @@ def assign_each(session: Session, actor: Actor, owners: Mapping[uuid.UUID, uuid.
     return _outcome(batch_id, owners, changes, refused)
 
 
-def enrich(session: Session, actor: Actor, lead_id: uuid.UUID, data: Mapping[str, Any], *,
-           now: datetime | None = None) -> Outcome:
-    """Add what a machine has found out: merged into ``enrichment_data``, filling only contact fields that are empty.
-
-    Moves a ``new`` lead to ``enriched`` and never one that a person has moved on. Raises NotFound, NotAllowed,
-    Invalid, or Duplicate when the e-mail address found is another lead's; nothing is written then.
-    """
-    now = now or datetime.now(UTC)
-    batch_id = uuid.uuid4()
-    refused: list[Refusal] = []
-    lead = lock(session, actor, [lead_id], refused).get(lead_id)
-    if lead is None:
-        raise NotFound(NO_SUCH_LEAD)
-    check_change(actor, lead.assigned_to_user_id, lead.owner)
-    found = clean("enrichment_data", dict(data))
-    values = {"enrichment_data": {**(lead.enrichment_data or {}), **found}}
-    reachable = ("email", "phone", "job_title", "linkedin_url")
-    contact = clean_all({name: found[name] for name in reachable if name in found})
-    values |= {name: value for name, value in contact.items() if value and not getattr(lead, name)}
-    if lead.status == Status.NEW:
-        values["status"] = Status.ENRICHED.value
-    if "email" in values:
-        _refuse_known(session, actor, {"email": values["email"]})
-    after = {name: value for name, value in values.items() if getattr(lead, name) != value}
-    changes = {}
-    if after:
-        changes[lead_id] = Change(lead_id, {name: getattr(lead, name) for name in after}, after)
-        write(session, changes.values())
-        history.record(session, actor, batch_id, "enriched", changes.values(), now=now)
-    return _outcome(batch_id, [lead_id], changes, refused)
-
-
 def lock(session: Session, actor: Actor, lead_ids: Iterable[uuid.UUID], refused: list[Refusal]) -> dict[uuid.UUID, Row]:
     """The leads by id with their owner's name, locked until the transaction ends; missing ones join ``refused``.
 
@@ -356,7 +355,13 @@ def write(session: Session, changes: Iterable[Change]) -> None:
         except IntegrityError as error:
             # Somebody else took the address between the look and the write.
             raise Duplicate(f"Another lead has just been given the e-mail address {values['email']}.",
-                            lead_id=None, field="email") from error
+                            lead_id=_who_has(session, lead_ids, values["email"]), field="email") from error
+
+
+def _who_has(session: Session, lead_ids: Sequence[uuid.UUID], email: str) -> uuid.UUID | None:
+    """The lead of the same company that holds this address, if it still does."""
+    company = select(_LEADS.c.company_id).where(_LEADS.c.id == lead_ids[0]).scalar_subquery()
+    return session.scalar(select(_LEADS.c.id).where(_LEADS.c.company_id == company, _LEADS.c.email == email))
 
 
 def _outcome(batch_id: uuid.UUID, asked: Iterable[uuid.UUID], changes: Mapping[uuid.UUID, Change],
@@ -384,7 +389,7 @@ def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any
     return Conflict(message, lead_id=lead.id, field=field, theirs=theirs, yours=yours, by=by, at=at)
 
 
-def _refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:
+def refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:
     """Raise Duplicate when another lead than ``but`` has this e-mail or LinkedIn address."""
     for other in duplicates(session, actor, email=values.get("email"), linkedin_url=values.get("linkedin_url")):
         if other.id == but:

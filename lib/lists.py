@@ -17,7 +17,7 @@ from lib import filters, orders, views
 from lib.auth import Actor
 from lib.errors import Invalid
 from lib.filters import LeadFilter, planned_for
-from lib.models import Lead, LeadCompany, Status
+from lib.models import Lead, LeadCompany, Status, User
 
 COUNT_LIMIT, SEARCH_COUNT_LIMIT = 10_000, 1_000
 BULK_LIMIT = 100_000
@@ -25,7 +25,7 @@ PAGE_LIMIT = 500
 
 # Reads select from the tables, not from the classes, and those whose shape never changes are put together only once:
 # otherwise that takes longer than the database needs for them.
-_LEADS, _FIRMS = Lead.__table__, LeadCompany.__table__
+_LEADS, _FIRMS, _USERS = Lead.__table__, LeadCompany.__table__, User.__table__
 _OF_COMPANY = _LEADS.c.company_id == bindparam("company")
 
 _LISTED = (
@@ -34,6 +34,12 @@ _LISTED = (
         "last_contact_method", "contact_count", "score", "tags", "lead_company_id")), _FIRMS.c.name.label("company"))
     .select_from(_LEADS)
     .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+)
+_WHOLE = (
+    select(_LEADS, _FIRMS.c.name.label("company"), _USERS.c.name.label("owner"))
+    .select_from(_LEADS)
+    .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+    .outerjoin(_USERS, _USERS.c.id == _LEADS.c.assigned_to_user_id)
 )
 _ROWS = _LISTED.where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
 
@@ -98,14 +104,15 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
 
 
 def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "waiting", limit: int = 50,
-         cursor: str | None = None, offset: int = 0, count: bool = True) -> Page:
+         cursor: str | None = None, offset: int = 0, count: bool = True, whole: bool = False) -> Page:
     """One page of the leads that ``wanted`` describes, in one round trip, with a count that stops at a bound.
 
     The bound is COUNT_LIMIT, and SEARCH_COUNT_LIMIT where words are searched for.
 
     ``cursor`` goes on behind an earlier page at the cost of a first page. ``offset`` (rows) is for a jump into the
-    middle, such as a bookmarked page; it walks the index, not the rows. ``limit`` is 1 to PAGE_LIMIT rows. Raises
-    Invalid for an unknown order or a cursor that was not made for it.
+    middle, such as a bookmarked page; it walks the index, not the rows. ``limit`` is 1 to PAGE_LIMIT rows. Rows are
+    ``whole``, every column and the owner's name, or what a list shows. Raises Invalid for an unknown order or a cursor
+    that was not made for it.
     """
     if not 1 <= limit <= PAGE_LIMIT or offset < 0:
         raise Invalid.field("limit", f"A page holds 1 to {PAGE_LIMIT} leads.")
@@ -113,7 +120,7 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
     behind = None if cursor is None else orders.decode_cursor(order, cursor)
     timeless, moments = filters.timeless(wanted)
     limit_of_count = SEARCH_COUNT_LIMIT if wanted.is_open_ended else COUNT_LIMIT
-    statement = _page(actor, timeless, order, limit, behind, offset, limit_of_count if count else 0)
+    statement = _page(actor, timeless, order, limit, behind, offset, limit_of_count if count else 0, whole)
     rows = session.execute(statement, moments).all()
 
     if not count:
@@ -162,7 +169,7 @@ def rows(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID]) -> list[
 
 @functools.lru_cache(maxsize=256)
 def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tuple[Any, uuid.UUID] | None, offset: int,
-          count_limit: int) -> Select:
+          count_limit: int, whole: bool) -> Select:
     """The statement of a page. The same lists are drawn again and again, and putting one together takes a while."""
     by = orders.known_order(order)
     condition = filters.matching(actor, wanted)
@@ -176,7 +183,7 @@ def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tupl
     chosen = chosen.subquery("chosen")
 
     # The page's ids first, from the index; names of firms only for the rows that are shown.
-    query = _LISTED.add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == _LEADS.c.id).order_by(
+    query = (_WHOLE if whole else _LISTED).add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == _LEADS.c.id).order_by(
         *_same_order(by, chosen))
     if not count_limit:
         return query

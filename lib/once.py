@@ -11,37 +11,40 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
 from lib.errors import Invalid, KeyReused
 from lib.fields import to_json
-from lib.models import IdempotencyKey
+from lib.models import ApiToken, IdempotencyKey
 
-KEPT = timedelta(days=7)
+# How long forms can come back from a restart, and machines repeat a call.
+KEPT, KEPT_FOR_TOKENS = timedelta(days=7), timedelta(hours=25)
 
 
 def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
-         act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+         act: Callable[[], dict[str, Any]], *, owner: uuid.UUID | None = None) -> dict[str, Any]:
     """``act()`` and its answer, or the answer that the same key got before.
 
     The key is claimed in the transaction of the change. A twin that arrives meanwhile waits for that transaction to
     end, and then finds either the answer or, after a rollback, a free key. Raises KeyReused when the key came before
-    with another request, and Invalid when it is not a key of 1 to 200 characters.
+    with another request, and Invalid when it is not a key of 1 to 200 characters. Keys are the ``owner``'s: a token's
+    id, or else the actor's.
     """
+    owner = owner or actor.user_id
     if not 0 < len(key) <= 200 or not key.isprintable():
         raise Invalid.field("key", "An idempotency key has 1 to 200 visible characters.")
     packed = json.dumps(request, sort_keys=True, default=to_json).encode()
     request_hash = hashlib.sha256(packed).digest()
     claimed = session.execute(
         insert(IdempotencyKey)
-        .values(owner_id=actor.user_id, key=key, company_id=actor.company_id, request_hash=request_hash, answer={})
+        .values(owner_id=owner, key=key, company_id=actor.company_id, request_hash=request_hash, answer={})
         .on_conflict_do_nothing()
         .returning(IdempotencyKey.key)
     ).one_or_none()
-    mine = (IdempotencyKey.owner_id == actor.user_id, IdempotencyKey.key == key)
+    mine = (IdempotencyKey.owner_id == owner, IdempotencyKey.key == key)
     if claimed is None:
         first = session.execute(select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(*mine)).one()
         if first.request_hash != request_hash:
@@ -64,4 +67,7 @@ def new_key() -> str:
 
 def forget_old(session: Session, *, now: datetime) -> int:
     """Drop keys that no client repeats any more; how many."""
-    return session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT)).rowcount
+    of_token = IdempotencyKey.owner_id.in_(select(ApiToken.id))
+    return session.execute(delete(IdempotencyKey).where(or_(
+        IdempotencyKey.created_at < now - KEPT,
+        and_(IdempotencyKey.created_at < now - KEPT_FOR_TOKENS, of_token)))).rowcount

@@ -37,7 +37,8 @@ SUMMARIES = {
 _UNTOUCHED = frozenset({Status.NEW, Status.ENRICHED})
 _REACHED_OUT = Move(Status.CONTACTED, _UNTOUCHED)
 _IN_TOUCH = Move(Status.CONVERSING, _UNTOUCHED | {Status.CONTACTED})
-_OPEN = frozenset(Status) - {Status.CONVERTED, Status.LOST}
+_CLOSED = frozenset({Status.CONVERTED, Status.LOST})
+_OPEN = frozenset(Status) - _CLOSED
 
 # The whole of what moves a status. No contact reopens a lead that is converted or lost, and none moves one back: that
 # is a decision, which a person takes by choosing the status themselves.
@@ -75,3 +76,18 @@ def status_after(contact: Any, held: str) -> str:
     if choice is None:
         return implied_status(contact["direction"], contact.get("outcome"), held)
     return str(held) if choice == LEAVE else choice
+
+
+def moves_on(held: str, to: str) -> bool:
+    """Whether this is a step forward from where the lead is: what a machine may do to a status, and nothing else.
+
+    Closed leads stay closed, and any open one can be lost.
+    """
+    return held not in _CLOSED and list(Status).index(Status(to)) > list(Status).index(Status(held))
+
+
+def check_moves_on(held: str, to: str) -> None:
+    """Raise WouldMoveBack unless the lead is there already or ``moves_on`` to it."""
+    if to != held and not moves_on(held, to):
+        raise WouldMoveBack(f"The lead is “{held}” by now. Through the API a lead only moves forward; a person can move "
+                            f"it back to “{to}”.")

@@ -166,7 +166,7 @@ class _Life:
             "after": {column: to_json(value) for column, value in after.items()}})
 
     def enrich(self, at: datetime, found: Mapping[str, Any]) -> None:
-        """What N8N finds out fills the contact fields that are empty, as in ``leads.enrich``."""
+        """What N8N finds out fills the contact fields that are empty, as in ``deliveries.enrich``."""
         values = {name: found[name] for name in ("email", "phone") if found.get(name) and not self.row[name]}
         values |= {"enrichment_data": dict(found), "status": Status.ENRICHED.value}
         after = {name: value for name, value in values.items() if self.row[name] != value}

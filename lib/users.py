@@ -1,6 +1,7 @@
 """The people of a company."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Row, bindparam, func, select
@@ -61,6 +62,17 @@ def find(session: Session, actor: Actor, user_id: uuid.UUID) -> Member:
     if row is None:
         raise NotFound("There is no such colleague.")
     return _member(row)
+
+
+def directory(session: Session, actor: Actor) -> Sequence[Row]:
+    """Everybody of the company by name, also those who left: id, name, email, role, is_active, is_service, takes_leads,
+    away_from, away_until, most_open_leads, last_assigned_at."""
+    return session.execute(
+        select(*(_USERS.c[name] for name in (
+            "id", "name", "email", "role", "is_active", "is_service", "takes_leads", "away_from", "away_until",
+            "most_open_leads", "last_assigned_at")))
+        .where(_USERS.c.company_id == actor.company_id)
+        .order_by(func.lower(_USERS.c.name), _USERS.c.id)).all()
 
 
 def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str = "assigned_to_user_id") -> Member:

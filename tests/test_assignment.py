@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from lib import assignment, leads, undo
+from lib import assignment, deliveries, leads, undo
 from lib.assignment import Candidate, Strategy, Turns
-from lib.errors import Invalid, NotFound
+from lib.errors import Invalid, NobodyAvailable, NotFound
 from lib.models import Lead, Role, User
 from tests.crowd import at_once
 from tests.factories import events, make_lead, make_user, row
@@ -183,7 +183,7 @@ def test_when_nobody_can_it_is_said_why(session, cast, pool, now):
     change(session, cast.alice, takes_leads=False)
     change(session, cast.bob, is_active=False)
 
-    with pytest.raises(Invalid, match="Nobody can take leads now: .*Alice Adams takes no leads"):
+    with pytest.raises(NobodyAvailable, match="Nobody can take leads now: .*Alice Adams takes no leads"):
         assignment.auto_assign(session, cast.tess, pool[0], now=now)
 
 
@@ -248,7 +248,7 @@ def test_a_lead_is_assigned_with_its_enrichment_where_the_company_has_it_so(sess
     lead_ids = [make_lead(session, cast.alice, status="new") for _ in range(3)]
 
     for lead_id in lead_ids:
-        assignment.enrich(session, by_turn, lead_id, {"size": 1}, now=now)
+        deliveries.enrich(session, by_turn, lead_id, {"size": 1}, now=now)
 
     assert [row(session, each).assigned_to_user_id for each in lead_ids] == [
         each.user_id for each in (cast.alice, cast.bob, cast.alice)]
@@ -260,7 +260,7 @@ def test_a_lead_that_somebody_has_or_works_on_is_only_enriched(session, cast, no
     owner = values.pop("owner", None)
     lead_id = make_lead(session, cast.alice, owner=owner and cast.bob, **values)
 
-    assignment.enrich(session, replace(cast.mona, auto_assign="round_robin"), lead_id, {"size": 1}, now=now)
+    deliveries.enrich(session, replace(cast.mona, auto_assign="round_robin"), lead_id, {"size": 1}, now=now)
 
     assert row(session, lead_id).assigned_to_user_id == (cast.bob.user_id if owner else None)
     assert row(session, lead_id).enrichment_data == {"size": 1}
@@ -270,7 +270,7 @@ def test_an_enrichment_counts_also_when_nobody_can_take_the_lead(session, cast, 
     session.execute(update(User).where(User.company_id == cast.alice.company_id).values(takes_leads=False))
     lead_id = make_lead(session, cast.alice, status="new")
 
-    assignment.enrich(session, replace(cast.mona, auto_assign="least_loaded"), lead_id, {"size": 1}, now=now)
+    deliveries.enrich(session, replace(cast.mona, auto_assign="least_loaded"), lead_id, {"size": 1}, now=now)
 
     assert (row(session, lead_id).status, row(session, lead_id).assigned_to_user_id) == ("enriched", None)
 
@@ -278,6 +278,6 @@ def test_an_enrichment_counts_also_when_nobody_can_take_the_lead(session, cast, 
 def test_without_the_setting_nothing_is_assigned(session, cast, now):
     lead_id = make_lead(session, cast.alice, status="new")
 
-    assignment.enrich(session, cast.mona, lead_id, {"size": 1}, now=now)
+    deliveries.enrich(session, cast.mona, lead_id, {"size": 1}, now=now)
 
     assert (row(session, lead_id).status, row(session, lead_id).assigned_to_user_id) == ("enriched", None)

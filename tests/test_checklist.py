@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from lib import contacts, leads, lists
+from lib import contacts, deliveries, leads, lists
 from lib.leads import ANYTHING, Edit
 from lib.views import VIEWS
 from tests.factories import row
@@ -16,7 +16,7 @@ def test_the_specifications_checklist_holds(session, cast):
     assert row(session, lead_id).status == "new"
 
     # Enrich lead → status='enriched'
-    leads.enrich(session, cast.tess, lead_id, {"email": "john@acme.com", "phone": "+1-555-0123"})
+    deliveries.enrich(session, cast.tess, lead_id, {"email": "john@acme.com", "phone": "+1-555-0123"})
     assert row(session, lead_id).status == "enriched"
     assert row(session, lead_id).email == "john@acme.com"
 

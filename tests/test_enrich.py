@@ -1,10 +1,12 @@
 import uuid
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
-from lib import leads
+from lib import deliveries
 from lib.errors import Duplicate, Invalid, NotAllowed, NotFound
-from lib.models import Status
+from lib.models import Status, User
 from tests.factories import events, make_lead, row
 
 FOUND = {"email": "john@acme.com", "phone": "+1-555-0123", "size": 120}
@@ -17,7 +19,7 @@ def bare(session, cast, **values):
 def test_a_new_lead_becomes_enriched(session, cast, now):
     lead_id = bare(session, cast)
 
-    outcome = leads.enrich(session, cast.alice, lead_id, FOUND, now=now)
+    outcome = deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
 
     lead = row(session, lead_id)
     assert (lead.status, lead.email, lead.phone, lead.enrichment_data) == (
@@ -29,7 +31,7 @@ def test_a_new_lead_becomes_enriched(session, cast, now):
 def test_a_lead_that_somebody_has_moved_on_stays_there(session, cast, now, status):
     lead_id = bare(session, cast, status=status)
 
-    leads.enrich(session, cast.alice, lead_id, FOUND, now=now)
+    deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
 
     assert row(session, lead_id).status == status
     assert row(session, lead_id).enrichment_data == FOUND
@@ -38,7 +40,7 @@ def test_a_lead_that_somebody_has_moved_on_stays_there(session, cast, now, statu
 def test_it_records_the_event(session, cast, now):
     lead_id = bare(session, cast, enrichment_data={"size": 100, "city": "Bonn"})
 
-    outcome = leads.enrich(session, cast.alice, lead_id, {"size": 120, "phone": "110"}, now=now)
+    outcome = deliveries.enrich(session, cast.alice, lead_id, {"size": 120, "phone": "110"}, now=now)
 
     event, = events(session, lead_id)
     assert (event.action, event.batch_id, event.at) == ("enriched", outcome.batch_id, now)
@@ -50,7 +52,7 @@ def test_it_records_the_event(session, cast, now):
 def test_it_fills_only_what_is_empty(session, cast, now):
     lead_id = make_lead(session, cast.alice, email="ada@example.com", phone=None, job_title="CTO")
 
-    leads.enrich(session, cast.alice, lead_id, {"email": "other@example.com", "phone": "110", "job_title": "Intern",
+    deliveries.enrich(session, cast.alice, lead_id, {"email": "other@example.com", "phone": "110", "job_title": "Intern",
                                                 "linkedin_url": "linkedin.com/in/ada"}, now=now)
 
     lead = row(session, lead_id)
@@ -61,8 +63,8 @@ def test_it_fills_only_what_is_empty(session, cast, now):
 def test_it_adds_to_what_was_found_before(session, cast, now):
     lead_id = bare(session, cast)
 
-    leads.enrich(session, cast.alice, lead_id, {"a": 1, "b": 1}, now=now)
-    leads.enrich(session, cast.alice, lead_id, {"b": 2, "c": None}, now=now)
+    deliveries.enrich(session, cast.alice, lead_id, {"a": 1, "b": 1}, now=now)
+    deliveries.enrich(session, cast.alice, lead_id, {"b": 2, "c": None}, now=now)
 
     assert row(session, lead_id).enrichment_data == {"a": 1, "b": 2, "c": None}
 
@@ -70,19 +72,20 @@ def test_it_adds_to_what_was_found_before(session, cast, now):
 def test_nothing_known_before_is_no_obstacle(session, cast, now):
     lead_id = bare(session, cast, enrichment_data=None)
 
-    leads.enrich(session, cast.alice, lead_id, {"a": 1}, now=now)
+    deliveries.enrich(session, cast.alice, lead_id, {"a": 1}, now=now)
 
     assert row(session, lead_id).enrichment_data == {"a": 1}
 
 
 def test_the_same_delivery_again_changes_nothing(session, cast, now):
     lead_id = bare(session, cast)
-    leads.enrich(session, cast.alice, lead_id, FOUND, now=now)
+    deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
 
-    outcome = leads.enrich(session, cast.alice, lead_id, FOUND, now=now)
+    outcome = deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
 
     assert (outcome.done, outcome.unchanged) == ([], [lead_id])
-    assert len(events(session, lead_id)) == 1
+    _, again = events(session, lead_id)
+    assert (again.action, again.before, again.after) == ("enrichment_unchanged", {}, {})
 
 
 @pytest.mark.parametrize(("found", "field"), [
@@ -95,27 +98,49 @@ def test_a_refused_value_names_the_field_and_changes_nothing(session, cast, now,
     before = row(session, lead_id)
 
     with pytest.raises(Invalid) as refusal:
-        leads.enrich(session, cast.alice, lead_id, {"size": 5} | found, now=now)
+        deliveries.enrich(session, cast.alice, lead_id, {"size": 5} | found, now=now)
 
     assert list(refusal.value.fields) == [field]
     assert row(session, lead_id) == before and events(session, lead_id) == []
 
 
 def test_an_address_that_another_lead_has_changes_nothing(session, cast, now):
+    other = make_lead(session, cast.alice, last_name="Doe", email="john@acme.com")
+    lead_id = bare(session, cast)
+
+    outcome = deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
+
+    with pytest.raises(Duplicate, match="Ada Doe already has the e-mail address john@acme.com") as clash:
+        outcome.or_raise()
+    assert clash.value.lead_id == other
+    assert (row(session, lead_id).status, row(session, lead_id).enrichment_data) == ("new", {})
+    event, = events(session, lead_id)
+    assert (event.action, event.before, event.after) == ("enrichment_refused", {}, {})
+    assert (event.detail["clash"], event.detail["with"]) == ("email", str(other))
+
+
+def test_a_clash_is_nobodys_turn(session, cast, now):
     make_lead(session, cast.alice, email="john@acme.com")
     lead_id = bare(session, cast)
 
-    with pytest.raises(Duplicate):
-        leads.enrich(session, cast.alice, lead_id, FOUND, now=now)
+    deliveries.enrich(session, replace(cast.mona, auto_assign="round_robin"), lead_id, FOUND, now=now)
 
-    assert (row(session, lead_id).status, row(session, lead_id).enrichment_data) == ("new", {})
+    assert session.scalars(select(User.last_assigned_at).where(User.last_assigned_at.is_not(None))).all() == []
+
+
+def test_the_event_names_what_a_delivery_would_have_replaced(session, cast, now):
+    lead_id = make_lead(session, cast.alice, email="ada@example.com", job_title="CTO")
+
+    deliveries.enrich(session, cast.alice, lead_id, {"email": "other@example.com", "job_title": "CTO"}, now=now)
+
+    assert events(session, lead_id)[0].detail == {"kept": ["email"]}
 
 
 def test_it_refuses_a_colleagues_lead(session, cast, now):
     lead_id = bare(session, cast, assigned_to_user_id=cast.bob.user_id)
 
     with pytest.raises(NotAllowed, match="It belongs to Bob Brown"):
-        leads.enrich(session, cast.alice, lead_id, FOUND, now=now)
+        deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
 
     assert row(session, lead_id).status == "new"
 
@@ -125,5 +150,5 @@ def test_it_says_the_same_of_a_missing_lead_and_of_another_companys(session, cas
 
     for lead_id in (uuid.uuid4(), theirs):
         with pytest.raises(NotFound, match=r"^There is no such lead\.$"):
-            leads.enrich(session, cast.alice, lead_id, FOUND, now=now)
+            deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
     assert row(session, theirs).email is None

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from lib import entrance
@@ -118,8 +120,18 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(configured, path, lim
     assert call(at, path, headers=[("content-length", str(limit))]).status == 200
     answer = call(at, path, headers=[("content-length", str(limit + 1))])
     assert answer.status == 413 and answer.seen == []
-    assert answer.body.decode() == f"This is too large: at most {limit // MB} MB are taken here."
+    assert f"This is too large: at most {limit // MB} MB are taken here." in answer.body.decode()
     assert answer.headers["connection"] == "close"
+
+
+def test_a_program_is_refused_in_the_shape_of_the_api(configured):
+    at = configured()
+
+    for host, length, status, code in (("localhost", "9" * 30, 413, "too_large"), ("evil.example", "1", 400, "malformed")):
+        answer = call(at, "/api/leads", host=host, headers=[("content-length", length)])
+        assert answer.status == status and answer.headers["content-type"] == "application/json"
+        error = json.loads(answer.body)["error"]
+        assert error["code"] == code and error["message"] and error["fields"] == {}
 
 
 def test_a_body_of_unstated_length_is_cut_off_at_the_limit(configured):

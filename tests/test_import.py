@@ -399,14 +399,14 @@ def test_two_imports_of_a_company_do_not_run_at_once(committed_cast, now):
 
 
 def test_one_that_somebody_adds_meanwhile_is_left_to_them(session, cast, now, monkeypatch):
-    found = imports._there
+    found = imports.known_by_address
 
     def late(*arguments, **options):
         rows = found(*arguments, **options)
         make_lead(session, cast.alice, email="ada@example.com", first_name="Theirs")
         return rows
 
-    monkeypatch.setattr(imports, "_there", late)
+    monkeypatch.setattr(imports, "known_by_address", late)
 
     outcome, report = run(session, cast.alice, "Ada,King,ada@example.com,,,,,,", "Bob,Brown,bob@example.com,,,,,,",
                           header="First name,Last name,E-mail,LinkedIn,Phone,Status,Score,Tags,Notes", now=now)

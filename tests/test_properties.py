@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import bulk, contact_changes, contacts, leads, lists, undo
+from lib import bulk, contact_changes, contacts, deliveries, leads, lists, undo
 from lib.errors import LeadDeskError
 from lib.fields import to_json
 from lib.filters import LeadFilter
@@ -148,7 +148,7 @@ def act(session, cast, now, lead_ids, batches, step):
         field, value = rest[1]
         return leads.edit(session, actor, [Edit(lead_id, field, ANYTHING, value) for lead_id in chosen], now=now)
     if kind == "enrich":
-        return leads.enrich(session, actor, chosen[0], rest[1], now=now)
+        return deliveries.enrich(session, actor, chosen[0], rest[1], now=now)
     return leads.assign(session, actor, chosen, to=rest[1] and getattr(cast, rest[1]).user_id, now=now)
 
 

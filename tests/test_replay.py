@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from lib import bulk, columns, contact_changes, contacts, history, imports, leads, spreadsheets, undo
+from lib import bulk, columns, contact_changes, contacts, deliveries, history, imports, leads, spreadsheets, undo
 from lib.errors import LeadDeskError
 from lib.imports import Duplicates, Plan
 from lib.leads import ANYTHING, Edit
@@ -115,7 +115,7 @@ def act(session, cast, now, lead_ids, batches, step):
         outcome = (contact_changes.edit_contact(session, actor, logged[-1].id, {}, how, now=now)
                    if kind == "correct" else contact_changes.remove_contact(session, actor, logged[0].id, now=now))
     elif kind == "enrich":
-        outcome = leads.enrich(session, actor, wanted[0], how, now=now)
+        outcome = deliveries.enrich(session, actor, wanted[0], how, now=now)
     else:
         method, direction, days = how
         outcome = contacts.log_contact(session, actor, wanted, method=method, direction=direction, now=now,

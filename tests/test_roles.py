@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib import contacts, leads
+from lib import contacts, deliveries, leads
 from lib.errors import NotAllowed
 from lib.leads import ANYTHING, Edit
 from tests.factories import attempts, events, make_lead, row
@@ -19,7 +19,7 @@ ACTS = {
         session, actor, [lead_id], method="call", now=now),
     "log for another": lambda session, cast, actor, lead_id, now: contacts.log_contact(
         session, actor, [lead_id], method="call", made_by=cast.bob.user_id, now=now),
-    "enrich": lambda session, cast, actor, lead_id, now: leads.enrich(session, actor, lead_id, {"size": 9}, now=now),
+    "enrich": lambda session, cast, actor, lead_id, now: deliveries.enrich(session, actor, lead_id, {"size": 9}, now=now),
 }
 COLUMNS = tuple(ACTS)
 WHO = {"rep": "alice", "team lead": "tess", "manager": "mona"}

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import (assignment, attribution, bulk, columns, contact_changes, contact_summary, contacts, exports, firms,
-                 funnel, hand_outs, history, imports, leads, leavers, lists, neighbours, once, pasted, replies,
-                 spreadsheets, staffing, undo, users, workload, writes)
+from lib import (arrivals, assignment, attribution, bulk, columns, contact_changes, contact_summary, contacts,
+                 deliveries, exports, firms, funnel, hand_outs, history, imports, leads, leavers, lists, neighbours,
+                 once, pasted, replies, spreadsheets, staffing, undo, users, workload, writes)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -29,7 +29,7 @@ from tests.factories import attempts, events, forgotten, make_firm, make_lead, r
 
 MODULES = (users, leads, lists, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
            attribution, replies, funnel, workload, imports, exports, firms, writes,
-           assignment, hand_outs, leavers, staffing)
+           assignment, hand_outs, leavers, staffing, arrivals, deliveries)
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,12 @@ def create(session, actor, it, now):
     return made.status, made.email == it.email, made.company == it.firm, firm.company_id == actor.company_id
 
 
+def received(session, actor, it, now):
+    """The address of somebody else's lead is free: a lead of one's own, under every rule."""
+    return [arrivals.receive(session, actor, [{"last_name": "Byron", "email": it.email}], on_duplicate=rule,
+                             now=now)[0].fate for rule in arrivals.OnDuplicate]
+
+
 def leaving(session, actor, it, now):
     empty = assignment.Plan(assignment.Strategy.ROUND_ROBIN, {}, {}, (), ())
     return leavers.leave(session, replace(actor, role=Role.MANAGER, user_id=uuid.uuid4()), it.user, empty, now=now)
@@ -168,7 +174,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
         session, actor, {it.lead: actor.user_id}, now=now),
     "assignment.turns": lambda session, actor, it, now: assignment.turns(session, actor, among=[it.user], now=now),
     "assignment.auto_assign": lambda session, actor, it, now: assignment.auto_assign(session, actor, it.lead, now=now),
-    "assignment.enrich": lambda session, actor, it, now: assignment.enrich(
+    "deliveries.enrich": lambda session, actor, it, now: deliveries.enrich(
         session, replace(actor, auto_assign="round_robin"), it.lead, {"size": 1}, now=now),
     "assignment.carry_out": lambda session, actor, it, now: assignment.carry_out(
         session, actor, assignment.Plan(assignment.Strategy.ROUND_ROBIN, {it.lead: actor.user_id}, {}, (), ()), now=now),
@@ -188,7 +194,13 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
         session, replace(actor, role=Role.MANAGER), it.user, staffing.Taking(False)),
     "staffing.set_auto_assign": lambda session, actor, it, now: staffing.set_auto_assign(
         session, replace(actor, role=Role.MANAGER), "round_robin"),
-    "leads.enrich": lambda session, actor, it, now: leads.enrich(session, actor, it.lead, {"size": 1}, now=now),
+    "deliveries.deliver": lambda session, actor, it, now: deliveries.deliver(
+        session, actor, it.lead, {"score": 9, "enrichment_data": {"size": 1}}, now=now),
+    "arrivals.receive": received,
+    "imports.known_by_address": lambda session, actor, it, now: imports.known_by_address(
+        session, actor, [{"email": it.email}], locks=True),
+    "leads.refuse_known": lambda session, actor, it, now: leads.refuse_known(session, actor, {"email": it.email}),
+    "users.directory": lambda session, actor, it, now: [each.name for each in users.directory(session, actor)],
     "leads.lock": lock,
     "bulk.set_status": lambda session, actor, it, now: bulk.set_status(session, actor, [it.lead], "lost", now=now),
     "bulk.explain": lambda session, actor, it, now: bulk.explain(
@@ -235,7 +247,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
 }
 
 # Take an actor, and are safe only in the hands of their callers.
-INTERNAL = {
+INTERNAL = {"leads.hold_addresses", 
     "assignment.note_turns",     # writes who is next in the actor's company
     "assignment.take_turns",     # a lock named by the actor's company
     "history.record",            # adds the events of leads that its callers have locked

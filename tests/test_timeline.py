@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
-from lib import contacts, history, leads, undo
+from lib import contacts, deliveries, history, leads, undo
 from lib.errors import Invalid, NotFound
 from lib.history import Change
 from lib.leads import ANYTHING, Edit
@@ -125,7 +125,7 @@ def test_the_database_itself_keeps_updated_at(session, cast, now):
 
 def test_a_kind_is_what_an_event_did_whatever_the_action(session, cast, now):
     lead_id = leads.create(session, cast.tess, {"last_name": "Doe"}, now=now)
-    leads.enrich(session, cast.tess, lead_id, {"phone": "110", "size": 5}, now=now)
+    deliveries.enrich(session, cast.tess, lead_id, {"phone": "110", "size": 5}, now=now)
     leads.assign(session, cast.tess, [lead_id], to=cast.alice.user_id, now=now)
     contacts.log_contact(session, cast.alice, [lead_id], method="call", now=now)
     contacts.log_contact(session, cast.alice, [lead_id], method="email", now=now)

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import delete, select, update
 
-from lib import contacts, db, leads, undo
+from lib import contacts, db, deliveries, leads, undo
 from lib.errors import Duplicate, NotAllowed, NotFound
 from lib.leads import ANYTHING, Edit
 from lib.models import Lead, Status
@@ -44,7 +44,7 @@ ACTIONS = {
         session, actor, [lead_id], to=None, now=now)),
     "an outbound contact": ("contacted", lambda *where: log(*where, method="call", days=1, notes="Hello")),
     "an answer": ("responded", lambda *where: log(*where, direction="inbound", subject="Re: Hello")),
-    "an enrichment": ("enriched", lambda session, actor, lead_id, now: leads.enrich(
+    "an enrichment": ("enriched", lambda session, actor, lead_id, now: deliveries.enrich(
         session, actor, lead_id, {"size": 120, "phone": "110"}, now=now)),
 }
 
@@ -121,7 +121,7 @@ def test_a_contact_with_many_is_taken_back_from_all(session, cast, now):
 def test_a_value_that_was_missing_is_missing_again(session, cast, now):
     lead_id = make_lead(session, cast.alice, email=None)
     session.connection().exec_driver_sql("UPDATE leads SET enrichment_data = NULL WHERE id = %s", (lead_id,))
-    batch_id = leads.enrich(session, cast.alice, lead_id, {"email": "a@b.example"}, now=now).batch_id
+    batch_id = deliveries.enrich(session, cast.alice, lead_id, {"email": "a@b.example"}, now=now).batch_id
 
     undo.undo(session, cast.alice, batch_id, now=now)
 

@@ -16,7 +16,8 @@ from lib.ui.desk import Desk
 
 PAGE_SIZE, OLDER = 5, 20
 NOTES_SHOWN = 240
-ICONS = {"created": "add_circle", "enriched": "auto_awesome", "assigned": "person", "status_changed": "flag",
+ICONS = {"created": "add_circle", "enriched": "auto_awesome", "enrichment_unchanged": "auto_awesome",
+         "enrichment_refused": "error", "assigned": "person", "status_changed": "flag",
          "edited": "edit", "contacted": "call_made", "responded": "call_received", "undone": "undo",
          "contact_removed": "undo", "contact_restored": "redo", "contact_edited": "edit_note",
          "attributed": "conversion_path"}
@@ -56,7 +57,8 @@ def draw(desk: Desk, actor: Actor, lead_id: uuid.UUID, events: Sequence[Row], ki
                     st.markdown(f"**{words.plain(event.subject)}**")
                 if event.notes:
                     _notes(event.notes)
-            if may_undo(actor, event.actor_id) and not event.is_undone:
+            changes_something = event.after or event.before
+            if changes_something and may_undo(actor, event.actor_id) and not event.is_undone:
                 st.button(_undo_label(event), icon=":material/undo:", type="tertiary", key=f"undo_event:{event.id}",
                           on_click=_undo, args=(desk, actor.user_id, event.batch_id))
     if len(events) > limit:
@@ -108,13 +110,23 @@ def sentence(event: Row, people: dict[str, str]) -> str:
         case "contact_removed":
             return f"Contact taken back{moved}"
         case "enriched":
-            return f"Enriched{moved}"
+            return f"Enriched{moved}{_kept(event)}"
+        case "enrichment_unchanged":
+            return f"Enrichment came again, with nothing new{_kept(event)}"
+        case "enrichment_refused":
+            return f"Enrichment refused · {words.plain(event.detail['reason'])}"
         case "assigned" if event.detail:
             return f"{moved.removeprefix(' · ')} · {words.plain(event.detail['reason'])}"
         case "undone":
             return f"Taken back{moved}"
         case _:
             return moved.removeprefix(" · ") or "Changed"
+
+
+def _kept(event: Row) -> str:
+    """What a delivery would have replaced, and left as it was."""
+    kept = event.detail.get("kept", []) if event.detail else []
+    return f" · kept as it was: {', '.join(LABELS[name] for name in kept)}" if kept else ""
 
 
 def _moved(event: Row, columns: list[str], people: dict[str, str]) -> str:

@@ -1,0 +1,53 @@
+"""The JSON API, for N8N and whatever else brings leads: read input, call the data access, shape output.
+
+It speaks HTTP and knows no rules; each call does what the page's button of the same name does.
+"""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from starlette.routing import BaseRoute, Mount, Route
+
+from lib.api import health, problems, reading, reference, writing
+from lib.api.calls import Calls
+from lib.api.guard import Guard
+from lib.config import Settings, settings
+
+MOST_BYTES = 1_000_000
+
+ABOUT = """\
+Leads come in, get enriched, and are assigned; contacts are logged. Everything is JSON.
+
+**Sign in** with a token, made in Lead Desk under Settings: `Authorization: Bearer ldk_…`. It acts with the rights of the
+user it belongs to, whose company is all that it sees.
+
+**Repeat safely**: send `Idempotency-Key` with anything that writes. For 24 hours the same key with the same request gets
+the same answer, marked `Idempotent-Replayed: true`, and changes nothing again.
+
+**Errors** always look like `{"error": {"code", "message", "fields"}}`; a successful answer never has a top-level
+`error`.
+
+**Pages**: follow `next` until it is null, or pass `next_cursor` as `cursor`.
+"""
+
+
+def routes() -> list[BaseRoute]:
+    """Everything at and under /api, for the app that serves the pages too."""
+    app = make()
+    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    return [Mount("/api", app), Route("/api", problems.nowhere, methods=every)]
+
+
+def make(settings: Callable[[], Settings] = settings) -> FastAPI:
+    """The application to be mounted under /api. Nothing is connected, and no setting read, before the first call."""
+    app = FastAPI(
+        title="Lead Desk", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
+        redirect_slashes=False, max_body_size=MOST_BYTES)
+    app.state.calls = Calls(settings)
+    app.include_router(reading.router)
+    app.include_router(writing.router)
+    app.include_router(health.router)
+    app.include_router(reference.router)
+    problems.install(app)
+    app.add_middleware(Guard)
+    return app

@@ -1,0 +1,77 @@
+"""What every request goes through before it is looked at, and every answer before it leaves.
+
+Pure ASGI, as a middleware that reads bodies would hold them in memory twice.
+"""
+
+import re
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lib.api import problems
+
+_INDEXED = re.compile(r"\[\d*\]$")
+
+
+class Guard:
+    """JSON in, JSON out: other bodies are refused, arrays in the query are read as n8n and PHP write them, answers are
+    never cached, and a mistake of ours is an error like any other."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        started = False
+
+        async def answered(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", ()), (b"cache-control", b"no-store"),
+                                      (b"x-content-type-options", b"nosniff")]
+            await send(message)
+
+        if refusal := _not_json(headers):
+            await problems.of_status(415, refusal)(scope, receive, answered)
+            return
+        scope = {**scope, "query_string": _plain(scope["query_string"])}
+        try:
+            await self.app(scope, receive, answered)
+        except Exception as error:
+            if started:
+                raise
+            await problems.unexpected(error)(scope, receive, answered)
+
+
+def _not_json(headers: dict[bytes, bytes]) -> str | None:
+    """Why the body cannot be read, if there is one that says it is something else than JSON."""
+    has_body = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+    if not has_body:
+        return None
+    if headers.get(b"content-encoding", b"identity") != b"identity":
+        return "Compressed bodies are not read; send the JSON as it is."
+    kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        return None
+    return (f"The body has to be JSON, sent as application/json, not {kind}." if kind else
+            "The body has to be JSON; say so with “Content-Type: application/json”.")
+
+
+def _plain(query: bytes) -> bytes:
+    """``status[0]=new&status[1]=lost`` as ``status=new&status=lost``, and without parameters that are empty.
+
+    An empty cursor stays, and is refused: a client that repeats its first page for ever would not notice otherwise.
+    """
+    if b"%5B" not in query and b"[" not in query and b"=&" not in query and not query.endswith(b"=") and b"=" in query:
+        return query
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=1000, errors="strict")
+    except ValueError:
+        return query
+    kept = [(name, value) for name, value in ((_INDEXED.sub("", name), value) for name, value in pairs)
+            if value != "" or name == "cursor"]
+    return urlencode(kept).encode("ascii")

@@ -1,0 +1,108 @@
+"""What went wrong, always in one shape: {"error": {"code", "message", "fields"}}."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from lib import logs
+from lib.errors import DatabaseUnavailable, Duplicate, Invalid, LeadDeskError, NotSignedIn
+
+log = logging.getLogger(__name__)
+
+CODES = {400: "malformed", 401: "not_signed_in", 404: "not_found", 405: "method_not_allowed", 413: "too_large",
+         415: "unsupported_media_type", 429: "too_many_requests"}
+SENTENCES = {404: "There is no such address in this API; /api/docs lists those that there are.",
+             405: "This address does not know this method.",
+             413: "The request is too large.",
+             400: "The body could not be read."}
+
+
+def answer(status: int, code: str, message: str, fields: Mapping[str, str] | None = None, *,
+           headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """The one shape of an error."""
+    error = {"code": code, "message": message, "fields": dict(fields or {}), **more}
+    # In ASCII: what is quoted may hold half a surrogate pair, which no UTF-8 can carry.
+    return Response(json.dumps({"error": error}), status, dict(headers or {}), "application/json")
+
+
+def of_error(error: LeadDeskError) -> Response:
+    """What a refusal of the data access is answered with."""
+    headers, more = {}, {}
+    if isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, DatabaseUnavailable):
+        headers["Retry-After"] = "2"
+    if isinstance(error, Duplicate):
+        more["lead_id"] = error.lead_id and str(error.lead_id)
+    return answer(error.status, error.code, error.message, error.fields, headers=headers, **more)
+
+
+def of_status(status: int, message: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    return answer(status, CODES.get(status, "error"), message or SENTENCES.get(status, "The request was refused."),
+                  headers=headers)
+
+
+async def nowhere(_request: Request) -> Response:
+    """For /api itself, which is not a page either."""
+    return of_status(404)
+
+
+def unexpected(error: Exception) -> Response:
+    """A mistake of ours: logged under a number, of which the caller learns only that."""
+    number = logs.report(log, error, "an API call")
+    return answer(500, "internal_error", f"Something went wrong on our side (error {number}). Nothing was saved.",
+                  error_id=number)
+
+
+def of_validation(errors: Sequence[Mapping[str, Any]]) -> Response:
+    """What does not fit the contract, with each field named in plain words."""
+    fields: dict[str, str] = {}
+    for error in errors:
+        if error["type"] == "json_invalid":
+            return answer(400, CODES[400], f"The body is not JSON: {error['ctx']['error']}.")
+        place, *path = error["loc"]
+        name = ".".join(str(part) for part in path) or ("body" if place == "body" else str(place))
+        fields.setdefault(name, _sentence(place, name, error))
+    return answer(Invalid.status, Invalid.code, " ".join(list(fields.values())[:5]), fields)
+
+
+def _sentence(place: str, name: str, error: Mapping[str, Any]) -> str:
+    shown = name if len(name) <= 60 else name[:59] + "…"
+    match error["type"]:
+        case "uuid_parsing" | "uuid_type":
+            return f"“{shown}” has to be an id, such as 5f0c7f6e-3d0f-4c52-9b1c-2f1a7c9d1e11."
+        case "extra_forbidden":
+            return f"“{shown}” is not a {'parameter' if place == 'query' else 'field'} of this call."
+        case "missing" if name == "body":
+            return "The call needs a JSON body."
+        case "missing":
+            return f"“{shown}” is missing."
+        case "model_attributes_type" | "dict_type" | "model_type" if name == "body":
+            return "The body has to be a JSON object, sent as application/json."
+        case _:
+            return f"“{shown}”: {error['msg'][:1].lower()}{error['msg'][1:]}."
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(LeadDeskError)
+    async def refused(_request: Request, error: LeadDeskError) -> Response:
+        return of_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def misfit(request: Request, error: RequestValidationError) -> Response:
+        # Whoever is not signed in learns that, and nothing about what the call would have wanted.
+        try:
+            await app.state.calls.check(request)
+        except LeadDeskError as refusal:
+            return of_error(refusal)
+        return of_validation(error.errors())
+
+    @app.exception_handler(HTTPException)
+    async def http(_request: Request, error: HTTPException) -> Response:
+        return of_status(error.status_code, headers=error.headers)
