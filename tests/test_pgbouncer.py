@@ -134,7 +134,9 @@ def test_a_process_of_its_own_is_ready_and_saves_what_comes_by_the_api(through, 
     with Session(through) as session:
         _, token = tokens.create(session, team.mona, user_id=team.mona.user_id, name="N8N", now=datetime.now(UTC))
         session.commit()
-    app = App(tmp_path, DATABASE_URL=bouncer.address, DATABASE_POOL_MODE="transaction")
+    # A team's own database, where people sign in at a proxy.
+    app = App(tmp_path, DATABASE_URL=bouncer.address, DATABASE_POOL_MODE="transaction", TRUSTED_PROXY="127.0.0.1",
+              FORWARDED_ALLOW_IPS="", STREAMLIT_SERVER_TRUSTED_USER_HEADERS='{"X-Auth-Request-Email": "email"}')
     app.start()
     try:
         with urllib.request.urlopen(f"{app.url}/api/health", timeout=30) as answer:

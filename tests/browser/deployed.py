@@ -46,9 +46,9 @@ def adapted(file: Path, changes: dict[str, str]) -> str:
 
 
 class Nginx:
-    """docs/deploy/nginx.conf with a certificate of its own, in front of the apps."""
+    """docs/deploy/nginx.conf with a certificate of its own, in front of two processes on these ports."""
 
-    def __init__(self, folder: Path, port: int, apps: Sequence[App]) -> None:
+    def __init__(self, folder: Path, port: int, ports: Sequence[int]) -> None:
         self.program = program("nginx")
         self.folder, self.port = folder, port
         self.url = f"https://localhost:{port}"
@@ -59,7 +59,7 @@ class Nginx:
                         "-out", folder / "fullchain.pem"], check=True, capture_output=True)
         self.context.load_verify_locations(folder / "fullchain.pem")
         (folder / "site.conf").write_text(adapted(DEPLOY / "nginx.conf", {
-            "127.0.0.1:8501": f"127.0.0.1:{apps[0].port}", "127.0.0.1:8502": f"127.0.0.1:{apps[1].port}",
+            "127.0.0.1:8501": f"127.0.0.1:{ports[0]}", "127.0.0.1:8502": f"127.0.0.1:{ports[1]}",
             "listen 80;": f"listen 127.0.0.1:{free_port()};", "listen 443 ": f"listen 127.0.0.1:{port} ",
             "leads.example.com": "localhost", "/etc/ssl/lead-desk": str(folder),
             "/var/log/nginx/lead-desk.log": f"{folder}/access.log"}))

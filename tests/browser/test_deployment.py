@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
@@ -34,7 +35,7 @@ def desks(tmp_path_factory) -> Iterator[tuple[Nginx, list[App]]]:
         (folder / name).mkdir()
         apps.append(App(folder / name, **settings))
         apps[-1].folder = folder / "data"
-    nginx = Nginx(folder / "nginx", port, apps)
+    nginx = Nginx(folder / "nginx", port, [app.port for app in apps])
     try:
         for app in apps:
             app.start()
@@ -134,6 +135,34 @@ def test_nginx_says_https_and_hands_the_id_of_the_request_through(nginx):
     assert nginx.line_of(headers["x-request-id"])["path"] == "/"
     for path in ("/_stcore/metrics", "/_stcore/agent/openapi.json"):
         assert nginx.ask(path)[0] == 404
+
+
+def test_what_a_client_claims_about_itself_does_not_get_through(tmp_path):
+    came = []
+
+    class Recorder(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            came.append(dict(self.headers))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_said: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Recorder) as behind:
+        threading.Thread(target=behind.serve_forever, daemon=True).start()
+        nginx = Nginx(tmp_path / "nginx", free_port(), [behind.server_address[1]] * 2)
+        try:
+            assert nginx.ask("/", X_Forwarded_For="10.9.8.7", X_Forwarded_Proto="http", X_Request_ID="of-the-client",
+                             X_Auth_Request_Email="mona@example.com")[0] == 204
+        finally:
+            nginx.stop()
+            behind.shutdown()
+
+    headers = {name.lower(): value for name, value in came[0].items()}
+    assert (headers["x-forwarded-for"], headers["x-forwarded-proto"]) == ("127.0.0.1", "https")
+    assert headers["x-request-id"] != "of-the-client" and "x-auth-request-email" not in headers
+    assert headers["host"] == f"localhost:{nginx.port}"
 
 
 def test_what_was_searched_for_is_in_no_log(nginx, apps):
