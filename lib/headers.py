@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from lib.config import settings
 
@@ -27,6 +28,7 @@ POLICY = {
     "manifest-src": "'self'",
     "worker-src": "'self' blob:",
     "media-src": "'self'",
+    "object-src": "'none'",
     "base-uri": "'none'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
@@ -38,6 +40,8 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    # For answers that do not say themselves how long they are good for, as Streamlit's scripts do: leads are not kept.
+    "cache-control": "no-store",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 HSTS = "max-age=31536000"
@@ -73,10 +77,16 @@ def policy() -> str:
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 
+def _hsts() -> str:
+    # Where Lead Desk has only a part of a host, that host's other names are not its to decide on.
+    public_url = urlsplit(settings().public_url or "")
+    return f"{HSTS}; includeSubDomains" if public_url.hostname and not public_url.path else HSTS
+
+
 def _completed(headers: Any, by_tls: bool) -> list[tuple[bytes, bytes]]:
     found = [(name, _secure(value) if by_tls and name.lower() == b"set-cookie" else value) for name, value in headers]
     there = {name.lower() for name, _ in found}
-    wanted = HEADERS | {"content-security-policy": policy()} | ({"strict-transport-security": HSTS} if by_tls else {})
+    wanted = HEADERS | {"content-security-policy": policy()} | ({"strict-transport-security": _hsts()} if by_tls else {})
     return found + [(name.encode("ascii"), value.encode("ascii")) for name, value in wanted.items()
                     if name.encode("ascii") not in there]
 

@@ -29,7 +29,7 @@ def test_scripts_come_from_here_only_and_none_is_evaluated():
     found = directives(headers.policy())
 
     assert found["default-src"] == ["'none'"]
-    assert found["frame-ancestors"] == found["base-uri"] == ["'none'"]
+    assert found["frame-ancestors"] == found["base-uri"] == found["object-src"] == ["'none'"]
     assert found["script-src"][0] == "'self'"
     assert all(source.startswith("'sha256-") for source in found["script-src"][1:])
     assert len(found["script-src"]) >= 2, "Streamlit's page has an inline script, whose hash is missing"
@@ -39,19 +39,25 @@ def test_scripts_come_from_here_only_and_none_is_evaluated():
 
 
 def test_an_answer_keeps_the_headers_that_it_brings(configured):
-    answer = call(configured(("Referrer-Policy", "no-referrer"), ("content-security-policy", "default-src 'self'")))
+    answer = call(configured(("Referrer-Policy", "no-referrer"), ("Cache-Control", "public, max-age=31536000"), ("content-security-policy", "default-src 'self'")))
 
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["content-security-policy"] == "default-src 'self'"
+    assert answer.headers["cache-control"] == "public, max-age=31536000"
     assert answer.headers["x-frame-options"] == "DENY"
 
 
-@pytest.mark.parametrize(("scheme", "environ"), [("https", {}), ("http", {"PUBLIC_URL": "https://leads.example.com"})])
-def test_behind_tls_the_browser_is_told_to_stay_there_and_cookies_do(configured, scheme, environ):
+@pytest.mark.parametrize(("scheme", "environ", "stays"), [
+    ("https", {}, "max-age=31536000"),
+    ("http", {"PUBLIC_URL": "https://leads.example.com"}, "max-age=31536000; includeSubDomains"),
+    # The host is another's too.
+    ("http", {"PUBLIC_URL": "https://example.com/leads"}, "max-age=31536000"),
+])
+def test_behind_tls_the_browser_is_told_to_stay_there_and_cookies_do(configured, scheme, environ, stays):
     answer = call(configured(("set-cookie", "_streamlit_user=a; Path=/; HttpOnly; SameSite=lax"), **environ),
                   scheme=scheme)
 
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers["strict-transport-security"] == stays
     assert answer.cookies == ["_streamlit_user=a; Path=/; HttpOnly; SameSite=lax; Secure"]
 
 

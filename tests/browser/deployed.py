@@ -50,7 +50,7 @@ class Nginx:
 
     def __init__(self, folder: Path, port: int, ports: Sequence[int]) -> None:
         self.program = program("nginx")
-        self.folder, self.port = folder, port
+        self.folder, self.port, self.plain_port = folder, port, free_port()
         self.url = f"https://localhost:{port}"
         self.context = ssl.create_default_context()
         folder.mkdir()
@@ -60,7 +60,7 @@ class Nginx:
         self.context.load_verify_locations(folder / "fullchain.pem")
         (folder / "site.conf").write_text(adapted(DEPLOY / "nginx.conf", {
             "127.0.0.1:8501": f"127.0.0.1:{ports[0]}", "127.0.0.1:8502": f"127.0.0.1:{ports[1]}",
-            "listen 80;": f"listen 127.0.0.1:{free_port()};", "listen 443 ": f"listen 127.0.0.1:{port} ",
+            "listen 80;": f"listen 127.0.0.1:{self.plain_port};", "listen 443 ": f"listen 127.0.0.1:{port} ",
             "leads.example.com": "localhost", "/etc/ssl/lead-desk": str(folder),
             "/var/log/nginx/lead-desk.log": f"{folder}/access.log"}))
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder))

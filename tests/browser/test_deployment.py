@@ -1,6 +1,9 @@
 """Two processes behind nginx, as docs/deploy.md has it: sticky, by TLS, and replaced one after the other."""
 
+import http.client
 import json
+import socket
+import ssl
 import threading
 import time
 import uuid
@@ -112,7 +115,7 @@ def test_a_page_works_through_nginx_and_sticks_to_one_process(nginx, apps, datab
     page.page.close()
     chosen(nginx, apps, since)
     cookies = {each["name"]: each for each in by_tls.cookies()}
-    assert "lead_desk_process" in cookies and "_streamlit_xsrf" in cookies
+    assert "__Host-lead-desk" in cookies and "_streamlit_xsrf" in cookies
     assert all(each["secure"] for each in cookies.values()), cookies
     assert page.outside == []
     assert any(path.endswith("/_stcore/stream") for path in nginx.paths()[since:])
@@ -130,11 +133,38 @@ def test_nginx_says_https_and_hands_the_id_of_the_request_through(nginx):
     status, headers, _ = nginx.ask("/")
 
     assert status == 200
-    assert headers["strict-transport-security"] == "max-age=31536000"
+    assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert nginx.line_of(headers["x-request-id"])["path"] == "/"
     for path in ("/_stcore/metrics", "/_stcore/agent/openapi.json"):
         assert nginx.ask(path)[0] == 404
+
+
+def test_only_good_ciphers_are_spoken_and_nothing_older_than_tls_1_2(nginx):
+    for version, name in ((ssl.TLSVersion.TLSv1_2, "TLSv1.2"), (ssl.TLSVersion.TLSv1_3, "TLSv1.3")):
+        context = ssl.create_default_context(cafile=nginx.folder / "fullchain.pem")
+        context.minimum_version = context.maximum_version = version
+        with socket.create_connection(("localhost", nginx.port)) as raw, context.wrap_socket(
+                raw, server_hostname="localhost") as secured:
+            cipher, spoken, _ = secured.cipher()
+            assert spoken == name and ("GCM" in cipher or "CHACHA20" in cipher)
+    # With a cipher that was good once.
+    context = ssl.create_default_context(cafile=nginx.folder / "fullchain.pem")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("AES256-SHA:ECDHE-RSA-AES256-SHA")
+    with socket.create_connection(("localhost", nginx.port)) as raw, pytest.raises(ssl.SSLError):
+        context.wrap_socket(raw, server_hostname="localhost")
+
+
+def test_people_are_led_to_tls_and_programs_are_told(nginx):
+    def ask(path: str) -> http.client.HTTPResponse:
+        connection = http.client.HTTPConnection("localhost", nginx.plain_port, timeout=10)
+        connection.request("GET", path)
+        return connection.getresponse()
+
+    led = ask("/leads?view=mine")
+    assert (led.status, led.headers["Location"]) == (301, "https://localhost/leads?view=mine")
+    assert ask("/api/leads").status == 403
 
 
 def test_what_a_client_claims_about_itself_does_not_get_through(tmp_path):

@@ -126,6 +126,28 @@ def test_the_running_app_closes_the_doors_that_nobody_needs(app):
         assert answer_to(f"{app.url}/_stcore/{path}") == 404, path
 
 
+def test_pages_and_what_is_downloaded_are_kept_by_nobody_and_scripts_are(app):
+    def kept(path: str) -> str:
+        with urllib.request.urlopen(app.url + path, timeout=10) as answer:
+            return answer.headers["Cache-Control"]
+
+    with urllib.request.urlopen(app.url, timeout=10) as answer:
+        script = re.search(r'src="\.(/static/js/index[^"]+)"', answer.read().decode())[1]
+    assert "max-age" in kept(script)
+    for path in ("/", "/leads", "/_stcore/host-config", "/api/health"):
+        assert kept(path) in ("no-cache", "no-store"), path
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "NONSENSE"])
+def test_the_running_app_knows_the_methods_that_it_needs(app, method):
+    request = urllib.request.Request(f"{app.url}/_stcore/health", method=method, headers={"X-Secret": "echo"})
+    with pytest.raises((urllib.error.HTTPError, ConnectionError)) as refused:
+        urllib.request.urlopen(request, timeout=10)
+
+    if isinstance(refused.value, urllib.error.HTTPError):
+        assert refused.value.code in (400, 404, 405) and b"echo" not in refused.value.read()
+
+
 def test_the_running_app_answers_its_own_hosts_only(app):
     assert answer_to(app.url, Host=f"localhost:{app.port}") == 200
     assert answer_to(app.url, Host="evil.example") == 400
