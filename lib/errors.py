@@ -42,6 +42,17 @@ class NotSignedIn(LeadDeskError):
     code = "not_signed_in"
 
 
+class TooManyRequests(LeadDeskError):
+    """The caller calls more often than is let in; there is room again in ``retry_after`` seconds."""
+
+    status = 429
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class Invalid(LeadDeskError):
     """A value was refused before anything was written; ``fields`` names each one."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lib.errors import WouldMoveBack
 from lib.models import ContactOutcome, Direction, Status
 
 LEAVE = "leave"

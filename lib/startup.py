@@ -16,6 +16,9 @@ from lib.errors import LeadDeskError
 # However often it is asked, the database is asked whether it answers no more often than this.
 READINESS_SECONDS = 1.0
 
+# Machines leave a key with every call, so this is done while the app runs too.
+TIDIED_EVERY_SECONDS = 3600
+
 _is_stopping = threading.Event()
 _readiness_lock = threading.Lock()
 _readiness: tuple[float, str | None] | None = None
@@ -35,10 +38,10 @@ def start() -> None:
     schema.upgrade(engine)
     db.use(engine)
     _is_stopping.clear()
-    with db.transaction() as session:
-        once.forget_old(session, now=datetime.now(UTC))
-        if chosen.is_demo:
+    if chosen.is_demo:
+        with db.transaction() as session:
             sample.load_once(session)
+    threading.Thread(target=_keep_tidy, name="housekeeping", daemon=True).start()
     # The modules and tables loaded until here stay for good; the collector need not look through them ever again.
     gc.collect()
     gc.freeze()
@@ -67,6 +70,18 @@ def heed_the_signal_to_stop() -> None:
             close_the_doors(number, frame)
 
     signal.signal(signal.SIGTERM, wait_a_little)
+
+
+def _keep_tidy() -> None:
+    """Drop what nobody asks for any more, at once and then every hour, until the process is asked to end."""
+    while True:
+        try:
+            with db.transaction() as session:
+                once.forget_old(session, now=datetime.now(UTC))
+        except LeadDeskError as error:
+            log.warning("Old idempotency keys are dropped another time: %s", error)
+        if _is_stopping.wait(TIDIED_EVERY_SECONDS):
+            return
 
 
 def readiness() -> str | None:

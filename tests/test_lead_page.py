@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lib import contacts, leads
+from lib import contacts, deliveries, history, leads
 from lib.leads import ANYTHING, Edit
 from lib.ui import enrichment, timeline
 from tests.factories import make_firm, make_lead
@@ -130,3 +130,19 @@ def test_another_companys_lead_shows_nothing_of_it(session, cast, open_page):
 ])
 def test_enrichment_reads_as_a_list_of_facts(data, told):
     assert list(enrichment.readable(data)) == told
+
+
+@pytest.mark.parametrize(("held", "found", "told"), [
+    ({"status": "new", "phone": None}, {"phone": "110"}, "Enriched · Phone empty → **110** · Status New → **Enriched**"),
+    ({"status": "enriched", "phone": "112"}, {"phone": "110", "size": 5}, "Enriched · kept as it was: Phone"),
+    ({"status": "enriched", "enrichment_data": {"size": 5}}, {"size": 5}, "Enrichment came again, with nothing new"),
+    ({"status": "new"}, {"email": "john@acme.com"},
+     "Enrichment refused · Ada Doe already has the e\\-mail address john\\@acme\\.com\\.")])
+def test_it_tells_of_each_delivery_what_came_of_it(session, cast, now, held, found, told):
+    make_lead(session, cast.tess, last_name="Doe", email="john@acme.com")
+    lead_id = make_lead(session, cast.tess, **{"email": None} | held)
+
+    deliveries.enrich(session, cast.tess, lead_id, found, now=now)
+
+    event, = history.timeline(session, cast.tess, lead_id, kind="enrichment")
+    assert timeline.sentence(event, {}) == told

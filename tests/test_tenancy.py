@@ -247,7 +247,8 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
 }
 
 # Take an actor, and are safe only in the hands of their callers.
-INTERNAL = {"leads.hold_addresses", 
+INTERNAL = {
+    "leads.hold_addresses",      # locks named by the actor's company
     "assignment.note_turns",     # writes who is next in the actor's company
     "assignment.take_turns",     # a lock named by the actor's company
     "history.record",            # adds the events of leads that its callers have locked

@@ -33,21 +33,19 @@ the same answer, marked `Idempotent-Replayed: true`, and changes nothing again.
 
 def routes() -> list[BaseRoute]:
     """Everything at and under /api, for the app that serves the pages too."""
-    app = make()
-    every = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-    return [Mount("/api", app), Route("/api", problems.nowhere, methods=every)]
+    guarded = Guard(make())
+    return [Mount("/api", guarded), Route("/api", guarded)]
 
 
 def make(settings: Callable[[], Settings] = settings) -> FastAPI:
     """The application to be mounted under /api. Nothing is connected, and no setting read, before the first call."""
     app = FastAPI(
         title="Lead Desk", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False, max_body_size=MOST_BYTES)
+        redirect_slashes=False, max_body_size=MOST_BYTES, generate_unique_id_function=lambda route: route.name)
     app.state.calls = Calls(settings)
     app.include_router(reading.router)
     app.include_router(writing.router)
     app.include_router(health.router)
     app.include_router(reference.router)
     problems.install(app)
-    app.add_middleware(Guard)
     return app

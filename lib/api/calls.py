@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,17 +21,10 @@ from lib.api import problems
 from lib.api.limits import Limiter
 from lib.auth import Actor
 from lib.config import Settings
-from lib.errors import Invalid, KeyReused, LeadDeskError, NotAllowed, NotSignedIn
+from lib.errors import Invalid, KeyReused, LeadDeskError, NotAllowed, NotSignedIn, TooManyRequests
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 bearer = HTTPBearer(auto_error=False, description="A token of Lead Desk, made under Settings, API tokens.")
-
-
-class TooManyRequests(LeadDeskError):
-    """The caller called more often than its bucket allows."""
-
-    status = 429
-    code = "too_many_requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +71,7 @@ class Calls:
 
     def base_url(self, request: Request) -> str:
         """Where this API is for the caller, without a slash at the end."""
-        public_url = self.settings().public_url
-        return f"{public_url}/api" if public_url else str(request.base_url).rstrip("/")
+        return f"{self.settings().public_url or str(request.base_url).rstrip('/')}/api"
 
     async def check(self, request: Request) -> None:
         """Raise NotSignedIn unless the request has a token that counts."""
@@ -95,8 +88,9 @@ class Calls:
         """Count one call of this token; the key that it is counted under. Raises TooManyRequests."""
         caller = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         if wait := self.limiter.take(caller):
-            raise TooManyRequests(f"Too many calls at once; there is room again in {max(1, round(wait))} s. In n8n: "
-                                  "Batching, or Retry On Fail.")
+            seconds = math.ceil(wait)
+            raise TooManyRequests(f"Too many calls at once; there is room again in {seconds} s. In n8n: Batching, or "
+                                  "Retry On Fail.", retry_after=seconds)
         return caller
 
 

@@ -15,7 +15,7 @@ _INDEXED = re.compile(r"\[\d*\]$")
 
 class Guard:
     """JSON in, JSON out: other bodies are refused, arrays in the query are read as n8n and PHP write them, answers are
-    never cached, and a mistake of ours is an error like any other."""
+    never cached, and every error has the one shape, also where a library or a mistake of ours answers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -24,27 +24,36 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = dict(scope["headers"])
         started = False
+        foreign: int | None = None
+        """The status of an error that a library answered in its own shape, which is not sent."""
 
         async def answered(message: Message) -> None:
-            nonlocal started
+            nonlocal started, foreign
             if message["type"] == "http.response.start":
+                if message["status"] >= 400 and (b"content-type", b"application/json") not in message["headers"]:
+                    foreign = message["status"]
+                    return
                 started = True
-                message["headers"] = [*message.get("headers", ()), (b"cache-control", b"no-store"),
+                message["headers"] = [*message["headers"], (b"cache-control", b"no-store"),
                                       (b"x-content-type-options", b"nosniff")]
-            await send(message)
+            if foreign is None or started:
+                await send(message)
 
-        if refusal := _not_json(headers):
-            await problems.of_status(415, refusal)(scope, receive, answered)
-            return
-        scope = {**scope, "query_string": _plain(scope["query_string"])}
-        try:
-            await self.app(scope, receive, answered)
-        except Exception as error:
-            if started:
-                raise
-            await problems.unexpected(error)(scope, receive, answered)
+        answer = None
+        if refusal := _not_json(dict(scope["headers"])):
+            answer = problems.of_status(415, refusal)
+        else:
+            try:
+                await self.app({**scope, "query_string": _plain(scope["query_string"])}, receive, answered)
+            except Exception as error:
+                if started:
+                    raise
+                answer = problems.unexpected(error)
+        if answer is None and foreign is not None:
+            answer = problems.of_status(foreign)
+        if answer is not None:
+            await answer(scope, receive, answered)
 
 
 def _not_json(headers: dict[bytes, bytes]) -> str | None:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from lib import logs
-from lib.errors import DatabaseUnavailable, Duplicate, Invalid, LeadDeskError, NotSignedIn
+from lib.errors import DatabaseUnavailable, Duplicate, Invalid, LeadDeskError, NotSignedIn, TooManyRequests
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,8 @@ def of_error(error: LeadDeskError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, DatabaseUnavailable):
         headers["Retry-After"] = "2"
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Duplicate):
         more["lead_id"] = error.lead_id and str(error.lead_id)
     return answer(error.status, error.code, error.message, error.fields, headers=headers, **more)
@@ -46,11 +48,6 @@ def of_error(error: LeadDeskError) -> Response:
 def of_status(status: int, message: str = "", headers: Mapping[str, str] | None = None) -> Response:
     return answer(status, CODES.get(status, "error"), message or SENTENCES.get(status, "The request was refused."),
                   headers=headers)
-
-
-async def nowhere(_request: Request) -> Response:
-    """For /api itself, which is not a page either."""
-    return of_status(404)
 
 
 def unexpected(error: Exception) -> Response:

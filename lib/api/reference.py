@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 router = APIRouter(include_in_schema=False)
+SECTIONS = ("Leads", "Numbers", "Health")
 METHODS = ("get", "post", "patch", "put", "delete")
 LEAD_ID = "5f0c7f6e-3d0f-4c52-9b1c-2f1a7c9d1e11"
 
@@ -21,7 +22,10 @@ a { color: var(--link); text-decoration: none } code, pre { font: 13px/1.5 ui-mo
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: 6px; padding: .75rem; overflow-x: auto;
   white-space: pre-wrap; overflow-wrap: anywhere } pre.curl { user-select: all }
 table { border-collapse: collapse; width: 100%; font-size: 14px } td, th { text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--line); padding: .3rem .75rem .3rem 0 } th { font-weight: 600 }
+  border-bottom: 1px solid var(--line); padding: .3rem 0 }
+td:first-child { width: 11rem; padding-right: .75rem; overflow-wrap: anywhere } table { margin-top: 1rem }
+@media (max-width: 40rem) { td:first-child { width: 7.5rem } }
+ th { font-weight: 600 }
 .path { color: inherit; font-weight: 400 } nav li { margin: .15rem 0 } nav ul { padding-left: 1.1rem }
 """
 
@@ -40,6 +44,7 @@ def page(contract: dict[str, Any], base: str) -> str:
     """The whole page; ``base`` is the address of the API, without a slash at the end."""
     calls = [(path, method, call) for path, methods in contract["paths"].items()
              for method, call in methods.items() if method in METHODS]
+    calls.sort(key=lambda each: list(SECTIONS).index(each[2]["tags"][0]))
     listed = "".join(f'<li><a href="#{call["operationId"]}">{html.escape(call["summary"])}</a> '
                      f'<code>{method.upper()} {html.escape(path)}</code></li>' for path, method, call in calls)
     parts = "".join(_call(contract, base, *each) for each in calls)
@@ -74,13 +79,13 @@ def _call(contract: dict[str, Any], base: str, path: str, method: str, call: dic
     body = [] if schema is None else [
         (name, each, each.get("description", ""), name in schema.get("required", ()))
         for name, each in schema.get("properties", {}).items()]
-    answers = "".join(f"<tr><td>{code}</td><td>{html.escape(_first_line(answer['description']))}</td></tr>"
+    answers = "".join(f"<tr><td>{code}</td><td>{html.escape(_answer(answer))}</td></tr>"
                       for code, answer in call["responses"].items())
     return (f'<h2 id="{call["operationId"]}">{html.escape(call["summary"])} '
             f'<code class="path">{method.upper()} {html.escape(path)}</code></h2>'
             f'{_paragraphs(call.get("description", ""))}'
             f'<pre class="curl">{html.escape(curl(contract, base, path, method, call))}</pre>'
-            f'{_table("Parameters", parameters)}{_table("Body", body)}'
+            f'{_table(contract, "Parameters", parameters)}{_table(contract, "Body", body)}'
             f'<table><tr><th>Answer</th><th></th></tr>{answers}</table>')
 
 
@@ -91,23 +96,31 @@ def _body(contract: dict[str, Any], call: dict[str, Any]) -> dict[str, Any] | No
     return contract["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
 
 
-def _table(title: str, rows: list[tuple[str, dict[str, Any], str, Any]]) -> str:
+def _table(contract: dict[str, Any], title: str, rows: list[tuple[str, dict[str, Any], str, Any]]) -> str:
     if not rows:
         return ""
     cells = "".join(
-        f"<tr><td><code>{html.escape(name)}</code>{' (needed)' if needed else ''}</td>"
-        f"<td>{html.escape(_kind(schema))}</td><td>{html.escape(description)}</td></tr>"
+        f"<tr><td><code>{html.escape(name)}</code></td>"
+        f"<td>{html.escape(_told(contract, schema, description, needed))}</td></tr>"
         for name, schema, description, needed in rows)
-    return f"<table><tr><th>{title}</th><th></th><th></th></tr>{cells}</table>"
+    return f"<table><tr><th>{title}</th><th></th></tr>{cells}</table>"
 
 
-def _kind(schema: dict[str, Any]) -> str:
+def _told(contract: dict[str, Any], schema: dict[str, Any], description: str, needed: Any) -> str:
+    kind = _kind(contract, schema)
+    default = schema.get("default")
+    if default not in (None, "", [], False):
+        kind += f"; {default} if left out"
+    return ". ".join(part for part in (("needed, " if needed else "") + kind, description) if part)
+
+
+def _kind(contract: dict[str, Any], schema: dict[str, Any]) -> str:
     """A type in words: “text, up to 200 characters”, “one of new, enriched”."""
     options = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
     if options:
-        return " or ".join(dict.fromkeys(_kind(each) for each in options))
+        return " or ".join(dict.fromkeys(_kind(contract, each) for each in options))
     if "$ref" in schema:
-        return "one of a list"
+        return _kind(contract, contract["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
     if "enum" in schema:
         return "one of " + ", ".join(str(each) for each in schema["enum"] if each is not None)
     match schema.get("type"):
@@ -116,20 +129,21 @@ def _kind(schema: dict[str, Any]) -> str:
         case "string":
             return f"text, up to {schema['maxLength']:,} characters" if "maxLength" in schema else "text"
         case "integer":
-            most = f", {schema.get('minimum', 0):,} to {schema['maximum']:,}" if "maximum" in schema else ""
+            most = f", {int(schema.get('minimum', 0)):,} to {int(schema['maximum']):,}" if "maximum" in schema else ""
             return f"whole number{most}"
         case "boolean":
             return "true or false"
         case "array":
-            return "list"
+            of = _kind(contract, schema.get("items", {}))
+            return f"list: {of}" if of.startswith("one of") else f"list of {of}" if of else "list"
         case "object":
             return "object"
         case _:
             return ""
 
 
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
+def _answer(answer: dict[str, Any]) -> str:
+    return "Done." if answer["description"] == "Successful Response" else answer["description"]
 
 
 def _paragraphs(text: str) -> str:

@@ -163,6 +163,13 @@ def test_the_running_app_opens_a_websocket_to_its_own_pages_only(app):
     assert handshake(app.port, "Host: evil.example", "Origin: http://evil.example") == 403
 
 
+def test_another_origin_is_allowed_nothing(app):
+    for path in ("/", "/leads", "/_stcore/host-config", "/api/health"):
+        request = urllib.request.Request(app.url + path, headers={"Origin": "https://evil.example"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.headers.get("Access-Control-Allow-Origin") not in ("*", "https://evil.example"), path
+
+
 def test_an_upload_needs_the_token_of_its_page(app):
     request = urllib.request.Request(f"{app.url}/_stcore/upload_file/session/file", method="PUT", data=b"x")
     with pytest.raises(urllib.error.HTTPError) as refused:
