@@ -2,6 +2,8 @@
 
 import signal
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,7 +22,7 @@ PATIENCE = 30
 
 @pytest.fixture
 def own_app(tmp_path) -> Iterator[App]:
-    app = App(tmp_path, SHUTDOWN_DELAY="2", LOG_FORMAT="json")
+    app = App(tmp_path, SHUTDOWN_DELAY="4", LOG_FORMAT="json")
     app.start()
     yield app
     app.stop()
@@ -61,6 +63,42 @@ def until(holds, what: str) -> None:
 
 def waiting_for_a_lock(connection: psycopg.Connection) -> bool:
     return bool(connection.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone())
+
+
+def answer_to(app: App, path: str) -> int | None:
+    """The status, or None where nobody listens any more."""
+    try:
+        with urllib.request.urlopen(app.url + path, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return None
+
+
+def test_it_says_that_it_is_not_ready_before_it_closes_its_doors(own_app):
+    assert [answer_to(own_app, path) for path in ("/api/health", "/api/health/live")] == [200, 200]
+
+    own_app.process.send_signal(signal.SIGTERM)
+    until(lambda: answer_to(own_app, "/api/health") == 503, "not being ready")
+    assert [answer_to(own_app, path) for path in ("/api/health/live", "/")] == [200, 200]
+
+    until(lambda: answer_to(own_app, "/api/health") is None, "the end")
+    assert own_app.process.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_a_second_signal_does_not_wait(tmp_path, own_app, address):
+    (tmp_path / "patient").mkdir()
+    patient = App(tmp_path / "patient", LEAD_DESK_DATA=str(own_app.folder), SHUTDOWN_DELAY="60")
+    patient.start()
+    try:
+        patient.process.send_signal(signal.SIGTERM)
+        until(lambda: answer_to(patient, "/api/health") == 503, "not being ready")
+        patient.process.send_signal(signal.SIGTERM)
+
+        assert patient.process.wait(PATIENCE) == -signal.SIGTERM
+    finally:
+        patient.kill()
 
 
 def test_what_is_being_saved_when_the_app_is_asked_to_end_is_saved(own_app, address, database, context):
