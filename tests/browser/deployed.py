@@ -48,10 +48,10 @@ def adapted(file: Path, changes: dict[str, str]) -> str:
 class Nginx:
     """docs/deploy/nginx.conf with a certificate of its own, in front of two processes on these ports."""
 
-    def __init__(self, folder: Path, port: int, ports: Sequence[int]) -> None:
+    def __init__(self, folder: Path, port: int, ports: Sequence[int], path: str = "") -> None:
         self.program = program("nginx")
         self.folder, self.port, self.plain_port = folder, port, free_port()
-        self.url = f"https://localhost:{port}"
+        self.url = f"https://localhost:{port}{path}"
         self.context = ssl.create_default_context()
         folder.mkdir()
         subprocess.run([program("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
@@ -61,6 +61,9 @@ class Nginx:
         (folder / "site.conf").write_text(adapted(DEPLOY / "nginx.conf", {
             "127.0.0.1:8501": f"127.0.0.1:{ports[0]}", "127.0.0.1:8502": f"127.0.0.1:{ports[1]}",
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};", "listen 443 ": f"listen 127.0.0.1:{port} ",
+            # As docs/deploy.md says for a Lead Desk below a path.
+            "        proxy_pass http://lead_desk;": f"        rewrite ^{path}(/.*)$ $1 break;\n"
+                                                    "        proxy_pass http://lead_desk;",
             "leads.example.com": "localhost", "/etc/ssl/lead-desk": str(folder),
             "/var/log/nginx/lead-desk.log": f"{folder}/access.log"}))
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder))

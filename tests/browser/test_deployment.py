@@ -121,6 +121,23 @@ def test_a_page_works_through_nginx_and_sticks_to_one_process(nginx, apps, datab
     assert any(path.endswith("/_stcore/stream") for path in nginx.paths()[since:])
 
 
+def test_a_page_and_the_api_work_below_a_path(tmp_path, apps, database, team, by_tls):
+    rita = make_lead(database, team.alice, owner=team.alice, first_name="Rita", last_name="Ready", status="enriched")
+    nginx = Nginx(tmp_path / "nginx", free_port(), [app.port for app in apps], path="/desk")
+    try:
+        page = DeskPage(by_tls.new_page(), nginx.url).open(team.alice, "leads")
+        page.pick("Rita Ready", "status", "Qual")
+        page.said("Status of Rita Ready saved.")
+        page.page.get_by_role("link", name="My queue").click()
+        page.shows("Rita Ready")
+        assert page.page.url.startswith(f"{nginx.url}/") and page.outside == []
+        assert nginx.ask("/api/health")[0] == 200
+    finally:
+        nginx.stop()
+
+    assert row(database, rita).status == "qualified"
+
+
 def test_different_people_are_spread_over_both_processes(nginx, apps):
     since = len(nginx.processes())
     for _ in range(40):
