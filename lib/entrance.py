@@ -35,28 +35,27 @@ class Entrance:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            headers = dict(scope["headers"])
-            if not (is_allowed_host(headers.get(b"host")) and is_own_origin(headers)):
+            host = _only(scope, b"host")
+            if not (is_allowed_host(host) and all(is_own_origin(origin, host) for origin in _all(scope, b"origin"))):
                 # Before the handshake is accepted, this is a 403.
                 await send({"type": "websocket.close", "code": 1008})
                 return
         elif scope["type"] == "http":
-            headers = dict(scope["headers"])
-            if not is_allowed_host(headers.get(b"host")):
+            if not is_allowed_host(_only(scope, b"host")):
                 await _refuse(scope, send, 400, "malformed", "Lead Desk is not reached by this name. Whoever runs it can "
                                                              "add the name to PUBLIC_URL or ALLOWED_HOSTS.")
                 return
             if CLOSED.search(scope["path"]):
                 await _refuse(scope, send, 404, "not_found", "Not found.")
                 return
-            await self._with_a_small_body(scope, headers, receive, send)
+            await self._with_a_small_body(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    async def _with_a_small_body(self, scope: Message, headers: dict, receive: Receive, send: Send) -> None:
+    async def _with_a_small_body(self, scope: Message, receive: Receive, send: Send) -> None:
         limit = UPLOAD_BYTES if UPLOADS.search(scope["path"]) else BODY_BYTES
         sentence = f"This is too large: at most {limit // 1024 // 1024} MB are taken here."
-        stated = headers.get(b"content-length", b"0")
+        stated = (_all(scope, b"content-length") or [b"0"])[0]
         if not stated.isdigit():
             await _refuse(scope, send, 400, "malformed", "The length of the request is not a number.")
             return
@@ -110,17 +109,24 @@ def is_allowed_host(host: bytes | None) -> bool:
     return address.is_loopback or not settings().allowed_hosts
 
 
-def is_own_origin(headers: dict[bytes, bytes]) -> bool:
-    """Whether a websocket is opened by one of our own pages. Programs other than browsers name no origin."""
-    origin = headers.get(b"origin")
-    if origin is None:
-        return True
-    scheme, separator, host = origin.partition(b"://")
+def is_own_origin(origin: bytes, host: bytes) -> bool:
+    """Whether a websocket to this Host is opened by one of our own pages. Programs other than browsers name no origin."""
+    scheme, separator, page = origin.partition(b"://")
     if not separator or scheme not in (b"http", b"https"):
         return False
     public_url = settings().public_url
-    return host.lower() == headers[b"host"].lower() or (
+    return page.lower() == host.lower() or (
         public_url is not None and f"{public_url}/".startswith(f"{origin.decode('latin-1').lower()}/"))
+
+
+def _all(scope: Message, name: bytes) -> list[bytes]:
+    return [value for given, value in scope["headers"] if given.lower() == name]
+
+
+def _only(scope: Message, name: bytes) -> bytes | None:
+    """The value of a header. None where it is missing, and where it comes twice: who reads it next may take the other."""
+    values = _all(scope, name)
+    return values[0] if len(values) == 1 else None
 
 
 def _name_in(host: bytes | None) -> str | None:

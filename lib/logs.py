@@ -20,6 +20,13 @@ import psycopg
 # Servers and libraries that bring a handler of their own for each of their loggers. Only their warnings are of interest:
 # the rest is a line for each file and connection, with the address of the page, and so with what was searched for.
 WITH_THEIR_OWN_HANDLERS = ("streamlit", "uvicorn", "websockets")
+NOISE = {
+    # Streamlit logs what stopped a script, and then asks outage.explain, which logs it with the number to ask about.
+    ("streamlit.error_util", "Uncaught app execution"),
+    # Alembic says these whenever it looks at the revision, which readiness does every second.
+    ("alembic.runtime.migration", "Context impl %s."),
+    ("alembic.runtime.migration", "Will assume %s DDL."),
+}
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 # Whatever a library may put into a sentence of its own.
 NOT_TOLD = (
@@ -41,7 +48,7 @@ def start(form: str, level: str) -> None:
     global _loggers_known
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else Lines())
-    handler.addFilter(_is_told_once)
+    handler.addFilter(_is_worth_a_line)
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
     logging.captureWarnings(True)
@@ -155,9 +162,8 @@ def _outline(error: BaseException) -> dict[str, Any]:
     return outline
 
 
-def _is_told_once(record: logging.LogRecord) -> bool:
-    # Streamlit logs what stopped a script, and then asks outage.explain, which logs it with the number to ask about.
-    return not (record.name == "streamlit.error_util" and record.msg == "Uncaught app execution")
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    return (record.name, record.msg) not in NOISE
 
 
 def _take_over() -> None:

@@ -38,6 +38,14 @@ def test_it_is_not_reached_by_a_name_that_nobody_gave_it(configured, host):
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
+@pytest.mark.parametrize("hosts", [("localhost", "evil.example"), ("evil.example", "localhost"), ("localhost",) * 2])
+def test_a_host_that_is_named_twice_is_none(configured, hosts):
+    at = configured()
+
+    assert call(at, host=hosts[0], headers=[("host", hosts[1])]).status == 400
+    assert call(at, kind="websocket", host=hosts[0], headers=[("host", hosts[1])]).closed == 1008
+
+
 @pytest.mark.parametrize("environ", [{"PUBLIC_URL": "https://Leads.Example.com:8443/desk"},
                                      {"ALLOWED_HOSTS": "other.example.com, Leads.example.com"}])
 def test_it_is_reached_by_the_names_it_was_given_and_from_its_own_machine_only(configured, environ):
@@ -67,6 +75,13 @@ def test_a_websocket_is_opened_by_one_of_its_own_pages(configured, origin):
                                     "file://localhost:8501", "http://localhost:8501.evil.example"])
 def test_a_websocket_is_opened_by_no_other_page(configured, origin):
     answer = call(configured(), kind="websocket", host="localhost:8501", headers=[("origin", origin)])
+
+    assert (answer.status, answer.closed) == (None, 1008)
+
+
+def test_a_websocket_of_two_origins_is_opened_by_neither(configured):
+    answer = call(configured(), kind="websocket", host="localhost:8501",
+                  headers=[("origin", "http://localhost:8501"), ("origin", "https://evil.example")])
 
     assert (answer.status, answer.closed) == (None, 1008)
 

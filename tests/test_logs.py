@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from lib import db, leads, logs
+from lib import db, leads, logs, startup
 from lib.ui import desk as desks
 from lib.ui import jobs
 from lib.ui.desk import Desk
@@ -205,6 +205,14 @@ def test_an_error_that_stops_a_page_is_logged_once(written):
     lines = written()
 
     logging.getLogger("streamlit.error_util").error("Uncaught app execution", exc_info=ValueError("Rita"))
+
+    assert lines() == []
+
+
+def test_looking_whether_it_is_ready_says_nothing(written, connection):
+    lines = written(level="DEBUG")
+
+    assert startup._why_not_ready() is None
 
     assert lines() == []
 
