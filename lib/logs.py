@@ -17,6 +17,8 @@ from typing import Any
 
 import psycopg
 
+from lib.errors import LeadDeskError
+
 # Servers and libraries that bring a handler of their own for each of their loggers. Only their warnings are of interest:
 # the rest is a line for each file and connection, with the address of the page, and so with what was searched for.
 WITH_THEIR_OWN_HANDLERS = ("streamlit", "uvicorn", "websockets")
@@ -72,11 +74,22 @@ def acting(user_id: uuid.UUID, company_id: uuid.UUID) -> None:
     _actor.set((user_id, company_id))
 
 
+def nobody() -> None:
+    """Name nobody from here on: whoever tried to sign in was not let in."""
+    _actor.set(None)
+
+
 def report(log: logging.Logger, error: BaseException, where: str) -> str:
     """Log an error that nobody foresaw. Returns the number that the person is told, to ask about it."""
     number = uuid.uuid4().hex[:8]
     log.error("Unexpected error %s in %s", number, where, exc_info=error, extra={"error_id": number})
     return number
+
+
+def refused(log: logging.Logger, error: LeadDeskError) -> None:
+    """Log that somebody was not let in, or not at what they asked for; not what was merely typed wrong."""
+    if error.status in (401, 403, 404):
+        log.info("Refused: %s", error.code, extra={"code": error.code})
 
 
 class RequestIds:
@@ -130,8 +143,7 @@ def _told(record: logging.LogRecord) -> dict[str, Any]:
         told["request_id"] = _request_id.get()
     if _actor.get():
         told["actor_id"], told["company_id"] = map(str, _actor.get())
-    if hasattr(record, "error_id"):
-        told["error_id"] = record.error_id
+    told |= {name: getattr(record, name) for name in ("error_id", "code") if hasattr(record, name)}
     if record.exc_info and record.exc_info[1] is not None:
         told["errors"] = [_outline(error) for error in _chain(record.exc_info[1])]
     return told

@@ -49,6 +49,7 @@ def sign_in(session: Session, user_id: uuid.UUID) -> tuple[Actor, list[Member]]:
     rows = session.execute(_TEAM, {"user": user_id}).all()
     mine = next((row for row in rows if row.id == user_id), None)
     if mine is None or not mine.is_active:
+        logs.nobody()
         raise NotAllowed("You have no access to Lead Desk. Ask your manager to add you.")
     actor = Actor(user_id=mine.id, company_id=mine.company_id, name=mine.name, role=Role(mine.role),
                   company=mine.company, follow_up_days=mine.follow_up_days, auto_assign=mine.auto_assign)

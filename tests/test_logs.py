@@ -175,6 +175,21 @@ def test_a_job_that_fails_tells_the_number_that_is_in_the_log(written, session, 
     assert "Rita" not in json.dumps(line) and row(session, lead).last_name == "Ready"
 
 
+def test_who_is_refused_something_is_in_the_log_with_the_code(written, session, cast):
+    lines, desk = written(), Desk()
+    theirs = make_lead(session, cast.bob, owner=cast.bob)
+
+    desks.change_cell(desk, cast.alice.user_id, theirs, "score", seen=None, value=7, lead="Rita Ready")
+    desks.change_cell(desk, cast.olga.user_id, theirs, "score", seen=None, value=7, lead="Rita Ready")
+    desks.change_cell(desk, cast.lea.user_id, theirs, "score", seen=None, value=7, lead="Rita Ready")
+
+    assert [notice.done for notice in desk.outbox] == [False] * 3 and row(session, theirs).score is None
+    assert [(line["code"], line.get("actor_id")) for line in lines()] == [
+        ("not_allowed", str(cast.alice.user_id)), ("not_found", str(cast.olga.user_id)),
+        ("not_allowed", None)]
+    assert "Rita" not in json.dumps(lines())
+
+
 # ---------------------------------------------------------------- servers and libraries
 
 

@@ -33,6 +33,7 @@ def answer(status: int, code: str, message: str, fields: Mapping[str, str] | Non
 
 def of_error(error: LeadDeskError) -> Response:
     """What a refusal of the data access is answered with."""
+    logs.refused(log, error)
     headers, more = {}, {}
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"

@@ -23,6 +23,7 @@ def handled() -> Iterator[None]:
         log.warning("%s", error)
         _wait_for_database()
     except LeadDeskError as error:
+        logs.refused(log, error)
         st.error(str(error), icon=":material/block:")
 
 
