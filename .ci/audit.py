@@ -29,8 +29,8 @@ def verdict(report: str, said: str) -> tuple[int, list[str]]:
 
 
 if __name__ == "__main__":
-    ran = subprocess.run([sys.executable, "-m", "pip_audit", "--local", "--format", "json", "--progress-spinner", "off"],
-                         capture_output=True, text=True)
+    command = [sys.executable, "-m", "pip_audit", "--local", "--format", "json", "--progress-spinner", "off"]
+    ran = subprocess.run(command, capture_output=True, text=True)
     status, told = verdict(ran.stdout, ran.stderr)
     print("\n".join(told), flush=True)
     sys.exit(status)

@@ -130,8 +130,8 @@ def _allowed_hosts(text: str, public_url: str | None) -> tuple[str, ...]:
     hosts = [each.strip().lower() for each in text.split(",") if each.strip()]
     for host in hosts:
         if not re.fullmatch(HOST, host):
-            raise _wrong("ALLOWED_HOSTS", f"ALLOWED_HOSTS names {host!r}, but it must be names of hosts without a port, "
-                                          "such as leads.example.com, separated by commas.")
+            raise _wrong("ALLOWED_HOSTS", f"ALLOWED_HOSTS names {host!r}, but it must be names of hosts without a "
+                                          "port, such as leads.example.com, separated by commas.")
     if public_url:
         hosts.append(re.sub(r":[0-9]+$", "", public_url.partition("://")[2].partition("/")[0]))
     return tuple(dict.fromkeys(hosts))

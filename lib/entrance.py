@@ -42,8 +42,8 @@ class Entrance:
                 return
         elif scope["type"] == "http":
             if not is_allowed_host(_only(scope, b"host")):
-                await _refuse(scope, send, 400, "malformed", "Lead Desk is not reached by this name. Whoever runs it can "
-                                                             "add the name to PUBLIC_URL or ALLOWED_HOSTS.")
+                await _refuse(scope, send, 400, "malformed", "Lead Desk is not reached by this name. Whoever runs it "
+                                                             "can add the name to PUBLIC_URL or ALLOWED_HOSTS.")
                 return
             if CLOSED.search(scope["path"]):
                 await _refuse(scope, send, 404, "not_found", "Not found.")
@@ -110,7 +110,7 @@ def is_allowed_host(host: bytes | None) -> bool:
 
 
 def is_own_origin(origin: bytes, host: bytes) -> bool:
-    """Whether a websocket to this Host is opened by one of our own pages. Programs other than browsers name no origin."""
+    """Whether a websocket to this Host is opened by one of our own pages. Only browsers name an origin."""
     scheme, separator, page = origin.partition(b"://")
     if not separator or scheme not in (b"http", b"https"):
         return False
@@ -124,7 +124,7 @@ def _all(scope: Message, name: bytes) -> list[bytes]:
 
 
 def _only(scope: Message, name: bytes) -> bytes | None:
-    """The value of a header. None where it is missing, and where it comes twice: who reads it next may take the other."""
+    """The value of a header. None where it is missing or comes twice, as who reads it next may take the other."""
     values = _all(scope, name)
     return values[0] if len(values) == 1 else None
 

@@ -86,7 +86,9 @@ def _hsts() -> str:
 def _completed(headers: Any, by_tls: bool) -> list[tuple[bytes, bytes]]:
     found = [(name, _secure(value) if by_tls and name.lower() == b"set-cookie" else value) for name, value in headers]
     there = {name.lower() for name, _ in found}
-    wanted = HEADERS | {"content-security-policy": policy()} | ({"strict-transport-security": _hsts()} if by_tls else {})
+    wanted = HEADERS | {"content-security-policy": policy()}
+    if by_tls:
+        wanted["strict-transport-security"] = _hsts()
     return found + [(name.encode("ascii"), value.encode("ascii")) for name, value in wanted.items()
                     if name.encode("ascii") not in there]
 

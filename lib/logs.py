@@ -19,8 +19,8 @@ import psycopg
 
 from lib.errors import LeadDeskError
 
-# Servers and libraries that bring a handler of their own for each of their loggers. Only their warnings are of interest:
-# the rest is a line for each file and connection, with the address of the page, and so with what was searched for.
+# Servers and libraries that bring a handler of their own for each of their loggers. Only their warnings are of use: the
+# rest is a line for each file and connection, with the address of the page, and so with what was searched for.
 WITH_THEIR_OWN_HANDLERS = ("streamlit", "uvicorn", "websockets")
 NOISE = {
     # Streamlit logs what stopped a script, and then asks outage.explain, which logs it with the number to ask about.
@@ -46,7 +46,7 @@ App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], A
 
 
 def start(form: str, level: str) -> None:
-    """Send everything that is logged to stderr, from now on; ``form`` is "json" or "text", ``level`` a name such as "INFO"."""
+    """Send everything that is logged to stderr. ``form`` is "json" or "text", ``level`` a name such as "INFO"."""
     global _loggers_known
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else Lines())

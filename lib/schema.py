@@ -191,7 +191,8 @@ def main(arguments: list[str]) -> int:
                 stamp(connection, arguments[1])
     except (CannotStart, DBAPIError, CommandError) as error:
         reason = _first_line(error) if isinstance(error, DBAPIError) else error
-        print(f"{'It could not be brought up to date' if is_upgrade else 'Nothing was changed'}: {reason}", file=sys.stderr)
+        failed = "It could not be brought up to date" if is_upgrade else "Nothing was changed"
+        print(f"{failed}: {reason}", file=sys.stderr)
         return 1
     print("The database is up to date." if is_upgrade else
           f"The database is taken to be at revision {arguments[1]}. The next start brings it up to date.")

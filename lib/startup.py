@@ -116,7 +116,7 @@ def stop() -> None:
     try:
         seconds = settings().shutdown_timeout_seconds
         if not db.drain(seconds):
-            log.warning("A transaction was still running after %d seconds and was cut off: it changed nothing.", seconds)
+            log.warning("A transaction still ran after %d seconds and was cut off: it changed nothing.", seconds)
         db.engine().dispose()
     finally:
         if settings().is_demo:

@@ -142,7 +142,8 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(configured, path, lim
 def test_a_program_is_refused_in_the_shape_of_the_api(configured):
     at = configured()
 
-    for host, length, status, code in (("localhost", "9" * 30, 413, "too_large"), ("evil.example", "1", 400, "malformed")):
+    for host, length, status, code in (("localhost", "9" * 30, 413, "too_large"),
+                                       ("evil.example", "1", 400, "malformed")):
         answer = call(at, "/api/leads", host=host, headers=[("content-length", length)])
         assert answer.status == status and answer.headers["content-type"] == "application/json"
         error = json.loads(answer.body)["error"]

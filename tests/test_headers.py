@@ -39,7 +39,8 @@ def test_scripts_come_from_here_only_and_none_is_evaluated():
 
 
 def test_an_answer_keeps_the_headers_that_it_brings(configured):
-    answer = call(configured(("Referrer-Policy", "no-referrer"), ("Cache-Control", "public, max-age=31536000"), ("content-security-policy", "default-src 'self'")))
+    answer = call(configured(("Referrer-Policy", "no-referrer"), ("Cache-Control", "public, max-age=31536000"),
+                             ("content-security-policy", "default-src 'self'")))
 
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["content-security-policy"] == "default-src 'self'"

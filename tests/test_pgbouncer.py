@@ -60,7 +60,8 @@ def team(through: Engine) -> Iterator[Cast]:
 @pytest.fixture
 def rita(through: Engine, team: Cast) -> uuid.UUID:
     with Session(through) as session:
-        found = make_lead(session, team.alice, owner=team.alice, first_name="Rita", last_name="Ready", status="enriched")
+        found = make_lead(session, team.alice, owner=team.alice, first_name="Rita", last_name="Ready",
+                          status="enriched")
         session.commit()
     return found
 
@@ -150,5 +151,5 @@ def test_a_process_of_its_own_is_ready_and_saves_what_comes_by_the_api(through, 
         app.stop()
 
     with Session(through) as session:
-        assert session.scalar(text("SELECT count(*) FROM leads WHERE company_id = :company AND email = 'ada@example.com'"),
-                              {"company": team.mona.company_id}) == 1
+        assert session.scalar(text("SELECT count(*) FROM leads WHERE company_id = :id AND email = 'ada@example.com'"),
+                              {"id": team.mona.company_id}) == 1

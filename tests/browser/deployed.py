@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lib.config import ROOT
-from tests.browser.app import App, free_port
+from tests.browser.app import free_port
 
 DEPLOY = ROOT / "docs" / "deploy"
 # nginx needs to be told where it may write; the rest is what Debian's own nginx.conf says.
