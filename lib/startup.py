@@ -9,15 +9,17 @@ import time
 from datetime import UTC, datetime
 from types import FrameType
 
-from lib import db, logs, once, postgres, sample, schema
+from lib import counts, db, logs, once, postgres, sample, schema
 from lib.config import settings
 from lib.errors import LeadDeskError
 
 # However often it is asked, the database is asked whether it answers no more often than this.
 READINESS_SECONDS = 1.0
 
-# Machines leave a key with every call, so this is done while the app runs too.
-TIDIED_EVERY_SECONDS = 3600
+# Until changes are put together, each adds a row to what has to be summed up for a count.
+TIDIED_EVERY_SECONDS = 5
+# Machines leave a key with every call, so these are dropped while the app runs too.
+FORGOTTEN_EVERY_SECONDS = 3600
 
 _is_stopping = threading.Event()
 _readiness_lock = threading.Lock()
@@ -38,7 +40,7 @@ def start() -> None:
     schema.upgrade(engine)
     db.use(engine)
     _is_stopping.clear()
-    if chosen.is_demo:
+    if chosen.is_open:
         with db.transaction() as session:
             sample.load_once(session)
     threading.Thread(target=_keep_tidy, name="housekeeping", daemon=True).start()
@@ -73,13 +75,17 @@ def heed_the_signal_to_stop() -> None:
 
 
 def _keep_tidy() -> None:
-    """Drop what nobody asks for any more, at once and then every hour, until the process is asked to end."""
+    """Put counts together every few seconds, and drop every hour what nobody asks for any more, until the end."""
+    next_hour = time.monotonic()
     while True:
         try:
             with db.transaction() as session:
-                once.forget_old(session, now=datetime.now(UTC))
+                counts.fold(session)
+                if time.monotonic() >= next_hour:
+                    once.forget_old(session, now=datetime.now(UTC))
+                    next_hour += FORGOTTEN_EVERY_SECONDS
         except LeadDeskError as error:
-            log.warning("Old idempotency keys are dropped another time: %s", error)
+            log.warning("Counts and old keys are tidied up another time: %s", error)
         if _is_stopping.wait(TIDIED_EVERY_SECONDS):
             return
 

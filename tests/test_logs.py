@@ -187,7 +187,7 @@ def test_who_is_refused_something_is_in_the_log_with_the_code(written, session, 
     assert [notice.done for notice in desk.outbox] == [False] * 3 and row(session, theirs).score is None
     assert [(line["code"], line.get("actor_id")) for line in lines()] == [
         ("not_allowed", str(cast.alice.user_id)), ("not_found", str(cast.olga.user_id)),
-        ("not_allowed", None)]
+        ("no_access", None)]
     assert "Rita" not in json.dumps(lines())
 
 
