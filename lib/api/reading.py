@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
 from lib import auth, leads, lists, moments, users, workload
@@ -23,6 +24,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (503, "The database does not answer, or not in time. Nothing was written; try again."))}
 NOT_FOUND = {404: {"model": shapes.Error, "description": "There is no such lead."}}
 
+class _LeadConvertor(StringConvertor):
+    """Anything but the word of another address, which would otherwise be a lead for the methods that it lacks."""
+
+    regex = r"(?!batch$)[^/]+"
+
+
+register_url_convertor("lead", _LeadConvertor())
 router = APIRouter(responses=ERRORS)
 Plain = Annotated[shapes.NoQuery, Query()]
 
@@ -44,7 +52,7 @@ async def list_leads(query: Annotated[shapes.LeadQuery, Query()], call: Reading,
     return await call.run(work)
 
 
-@router.get("/leads/{lead_id}", response_model=shapes.Lead, responses=NOT_FOUND, tags=["Leads"], summary="Read a lead")
+@router.get("/leads/{lead_id:lead}", response_model=shapes.Lead, responses=NOT_FOUND, tags=["Leads"], summary="Read a lead")
 async def read_lead(lead_id: uuid.UUID, _query: Plain, call: Reading) -> Response:
     return await call.run(lambda asked: shapes.Lead.model_validate(leads.find(asked.session, asked.actor, lead_id)))
 
