@@ -48,10 +48,16 @@ SEARCH = (
     "WHERE company_id = %(company)s AND lower(name) LIKE %(pattern)s)))")
 
 NUMBERS = f"""
-    SELECT * FROM (SELECT count(*), count(*) FILTER (WHERE status = 'enriched'),
-                          count(*) FILTER (WHERE status = 'conversing') FROM leads WHERE {MINE}) AS mine,
-                  (SELECT count(*), count(*) FILTER (WHERE assigned_to_user_id = %(me)s) FROM leads
-                   WHERE company_id = %(company)s AND {DUE}) AS due"""
+    SELECT (SELECT sum(n) FROM lead_status_counts WHERE company_id = %(company)s AND owner_id = %(me)s),
+           (SELECT sum(n) FROM lead_status_counts WHERE company_id = %(company)s AND owner_id = %(me)s
+            AND status = 'enriched'),
+           (SELECT sum(n) FROM lead_status_counts WHERE company_id = %(company)s AND owner_id = %(me)s
+            AND status = 'conversing'),
+           (SELECT sum(n) FROM follow_up_counts WHERE company_id = %(company)s AND day < (%(due)s AT TIME ZONE 'UTC')::date),
+           (SELECT sum(n) FROM owner_follow_up_counts
+            WHERE company_id = %(company)s AND owner_id = %(me)s AND day < (%(due)s AT TIME ZONE 'UTC')::date),
+           last.* FROM (SELECT count(*), count(*) FILTER (WHERE assigned_to_user_id = %(me)s) FROM leads
+                        WHERE company_id = %(company)s AND {DUE} AND last_contacted_at >= date_trunc('day', %(due)s)) AS last"""
 
 WORKLOAD = f"""
     SELECT assigned_to_user_id, status, count(*) FROM leads WHERE {ALL} AND {OPEN} GROUP BY 1, 2"""

@@ -19,8 +19,9 @@ from pathlib import Path
 from random import Random
 
 import psycopg
+from sqlalchemy.orm import Session
 
-from lib import db, postgres, schema
+from lib import counts, db, postgres, schema
 from lib.config import ROOT, Settings
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -201,10 +202,20 @@ def ensure(folder: Path, leads: int) -> str:
             with _indexed_afterwards(connection):
                 fill(connection, leads)
             connection.commit()
+            _recount(conninfo, settings)
             print(f"Loaded in {time.monotonic() - began:.0f} s.", flush=True)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     return conninfo
+
+
+def _recount(conninfo: str, settings: Settings) -> None:
+    """The triggers were off while the leads were copied."""
+    engine = db.connect(conninfo, settings)
+    with Session(engine) as session:
+        counts.recount(session)
+        session.commit()
+    engine.dispose()
 
 
 def main() -> None:

@@ -7,14 +7,16 @@ import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (ColumnElement, Label, Row, Select, bindparam, func, literal, select, text)
+from sqlalchemy import (BigInteger, ColumnElement, Date, Label, Row, Select, Table, bindparam, cast, func, literal,
+                        select, text)
 from sqlalchemy.orm import Session
 
 from lib import filters, orders, views
 from lib.auth import Actor
+from lib.counts import BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS
 from lib.errors import Invalid
 from lib.filters import LeadFilter, planned_for
 from lib.models import Lead, LeadCompany, Status, User
@@ -44,17 +46,34 @@ _WHOLE = (
 _ROWS = _LISTED.where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
 
 _MINE = _LEADS.c.assigned_to_user_id == bindparam("user")
-_COUNTS = (
-    select(func.count().label("mine"),
-           func.count().filter(_LEADS.c.status == Status.ENRICHED).label("ready"),
-           func.count().filter(_LEADS.c.status == Status.CONVERSING).label("conversing"))
-    .where(_OF_COMPANY, _MINE)
-    .subquery(),
+
+
+def _sum(table: Table, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
+    """The whole count of what ``conditions`` say, NULL where there is nothing."""
+    total = func.sum(table.c.n)
+    return cast(total.filter(*conditions) if conditions else total, BigInteger)
+
+
+# From what is kept as leads change; only the day on which the days run out is looked at itself, contact by contact.
+_BY_STATUS = select(
+    _sum(BY_STATUS).label("mine"), _sum(BY_STATUS, BY_STATUS.c.status == Status.ENRICHED).label("ready"),
+    _sum(BY_STATUS, BY_STATUS.c.status == Status.CONVERSING).label("conversing"),
+).where(BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id == bindparam("user")).subquery()
+_DUE_DAYS = select(_sum(FOLLOW_UPS).label("n")).where(
+    FOLLOW_UPS.c.company_id == bindparam("company"), FOLLOW_UPS.c.day < bindparam("last_day", type_=Date)).subquery()
+_MY_DUE_DAYS = select(_sum(OWN_FOLLOW_UPS).label("n")).where(
+    OWN_FOLLOW_UPS.c.company_id == bindparam("company"), OWN_FOLLOW_UPS.c.owner_id == bindparam("user"),
+    OWN_FOLLOW_UPS.c.day < bindparam("last_day", type_=Date)).subquery()
+_LAST_DAY = (
     select(func.count().label("due"), func.count().filter(_MINE).label("my_due"))
-    .where(_OF_COMPANY, filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at < bindparam("due_before"))
-    .subquery(),
+    .where(_OF_COMPANY, filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at >= bindparam("last_day_begins"),
+           _LEADS.c.last_contacted_at < bindparam("due_before"))
+    .subquery()
 )
-_NUMBERS = select(*_COUNTS).join_from(*_COUNTS, literal(True))
+_NUMBERS = select(
+    *(func.coalesce(column, 0) for column in _BY_STATUS.c), func.coalesce(_DUE_DAYS.c.n, 0) + _LAST_DAY.c.due,
+    func.coalesce(_MY_DUE_DAYS.c.n, 0) + _LAST_DAY.c.my_due,
+).join_from(_BY_STATUS, _DUE_DAYS, literal(True)).join(_MY_DUE_DAYS, literal(True)).join(_LAST_DAY, literal(True))
 
 
 def _values_of(column: str) -> str:
@@ -98,8 +117,11 @@ class Page:
 
 def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
     """The four numbers in one round trip, each by the rule of the view of the same name. ``now`` is in UTC."""
-    row = session.execute(_NUMBERS, {"company": actor.company_id, "user": actor.user_id,
-                                     "due_before": views.follow_ups_before(actor, now)}).one()
+    due_before = views.follow_ups_before(actor, now).astimezone(UTC)
+    last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
+    row = session.execute(_NUMBERS, {
+        "company": actor.company_id, "user": actor.user_id, "due_before": due_before,
+        "last_day": last_day_begins.date(), "last_day_begins": last_day_begins}).one()
     return Numbers(*row)
 
 

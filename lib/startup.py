@@ -6,7 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
-from lib import db, once, postgres, sample, schema
+from lib import counts, db, once, postgres, sample, schema
 from lib.config import settings
 from lib.errors import LeadDeskError
 
@@ -15,8 +15,10 @@ DRAIN_SECONDS = 10
 # However often it is asked, the database is asked whether it answers no more often than this.
 READINESS_SECONDS = 1.0
 
-# Machines leave a key with every call, so this is done while the app runs too.
-TIDIED_EVERY_SECONDS = 3600
+# Until changes are put together, each adds a row to what has to be summed up for a count.
+TIDIED_EVERY_SECONDS = 5
+# Machines leave a key with every call, so these are dropped while the app runs too.
+FORGOTTEN_EVERY_SECONDS = 3600
 
 _is_stopping = threading.Event()
 _readiness_lock = threading.Lock()
@@ -46,13 +48,17 @@ def start() -> None:
 
 
 def _keep_tidy() -> None:
-    """Drop what nobody asks for any more, at once and then every hour, until the process is asked to end."""
+    """Put counts together every few seconds, and drop every hour what nobody asks for any more, until the end."""
+    next_hour = time.monotonic()
     while True:
         try:
             with db.transaction() as session:
-                once.forget_old(session, now=datetime.now(UTC))
+                counts.fold(session)
+                if time.monotonic() >= next_hour:
+                    once.forget_old(session, now=datetime.now(UTC))
+                    next_hour += FORGOTTEN_EVERY_SECONDS
         except LeadDeskError as error:
-            log.warning("Old idempotency keys are dropped another time: %s", error)
+            log.warning("Counts and old keys are tidied up another time: %s", error)
         if _is_stopping.wait(TIDIED_EVERY_SECONDS):
             return
 

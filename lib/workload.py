@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import (ColumnElement, DateTime, Float, Select, Text, and_, case, cast, extract, func, literal,
+from sqlalchemy import (BigInteger, ColumnElement, DateTime, Float, Select, Text, and_, case, cast, extract, func, literal,
                         literal_column, null, or_, select, true, union_all)
 from sqlalchemy.orm import Session
 
 from lib import conversion, filters, views
 from lib.auth import Actor
+from lib.counts import BY_STATUS, NOBODY
 from lib.models import ContactAttempt, Direction, Lead
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
@@ -115,8 +116,11 @@ def _owned(actor: Actor, *conditions: ColumnElement[bool]) -> ColumnElement[bool
 
 
 def _open(actor: Actor) -> Select:
-    return _part("open", _OWNER, func.count(), key=_LEADS.c.status).where(_owned(actor, _IS_OPEN)).group_by(
-        _LEADS.c.status)
+    number = cast(func.sum(BY_STATUS.c.n), BigInteger)
+    return (_part("open", BY_STATUS.c.owner_id, number, key=BY_STATUS.c.status)
+            .where(BY_STATUS.c.company_id == actor.company_id, BY_STATUS.c.owner_id != NOBODY,
+                   BY_STATUS.c.status.in_([status.value for status in views.OPEN]))
+            .group_by(BY_STATUS.c.status).having(number != 0))
 
 
 def _due(actor: Actor, now: datetime) -> Select:

@@ -215,7 +215,8 @@ def test_an_empty_database_gets_the_whole_schema(anywhere):
 
     tables = column(anywhere, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
     assert set(tables) == {"alembic_version", "companies", "users", "lead_companies", "leads", "contact_attempts",
-                           "lead_events", "settings_events", "api_tokens", "idempotency_keys"}
+                           "lead_events", "settings_events", "lead_status_counts",
+                           "follow_up_counts", "owner_follow_up_counts", "api_tokens", "idempotency_keys"}
     assert pipeline(anywhere) == V1 == tuple(Status)
     assert column(anywhere, "SELECT relname FROM pg_class WHERE relname LIKE '%\\_search\\_idx' ORDER BY 1") == [
         "lead_companies_search_idx", "leads_full_search_idx", "leads_tags_search_idx"]
@@ -395,7 +396,7 @@ def test_two_processes_at_once_make_one_schema(fresh, server):
             process.wait()
 
     assert [process.returncode for process in processes] == [0, 0], said
-    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0010"]
+    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0011"]
     assert column(fresh, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
     assert len(column(fresh, "SELECT id FROM leads")) == 20_005
     check(fresh)
