@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
 from lib import auth, leads, lists, moments, users, workload
-from lib.api import shapes
+from lib.api import parameters, shapes
 from lib.api.calls import Asked, Reading
 from lib.errors import Invalid
 from lib.filters import LeadFilter
@@ -35,8 +35,10 @@ router = APIRouter(responses=ERRORS)
 Plain = Annotated[shapes.NoQuery, Query()]
 
 
-@router.get("/leads", response_model=shapes.LeadPage, tags=["Leads"], summary="List leads")
-async def list_leads(query: Annotated[shapes.LeadQuery, Query()], call: Reading, request: Request) -> Response:
+@router.get("/leads", response_model=shapes.LeadPage, tags=["Leads"], summary="List leads",
+            openapi_extra=parameters.described(shapes.LeadQuery))
+async def list_leads(query: Annotated[shapes.LeadQuery, Depends(parameters.read(shapes.LeadQuery))], call: Reading,
+                     request: Request) -> Response:
     """A page of the company's leads that fit all that is given; `next` is the address of the page behind it."""
     def work(asked: Asked) -> shapes.LeadPage:
         if query.cursor == "":
@@ -46,7 +48,7 @@ async def list_leads(query: Annotated[shapes.LeadQuery, Query()], call: Reading,
         page = lists.page(asked.session, asked.actor, _wanted(asked, query), order=query.sort, limit=query.limit,
                           cursor=query.cursor, count=False, whole=True)
         return shapes.LeadPage(
-            data=[shapes.Lead.model_validate(row) for row in page.rows], next_cursor=page.next_cursor,
+            data=[shapes.lead(row) for row in page.rows], next_cursor=page.next_cursor,
             next=page.next_cursor and _next(call.calls.base_url(request), request, page.next_cursor),
             has_more=page.next_cursor is not None)
     return await call.run(work)
@@ -54,7 +56,7 @@ async def list_leads(query: Annotated[shapes.LeadQuery, Query()], call: Reading,
 
 @router.get("/leads/{lead_id:lead}", response_model=shapes.Lead, responses=NOT_FOUND, tags=["Leads"], summary="Read a lead")
 async def read_lead(lead_id: uuid.UUID, _query: Plain, call: Reading) -> Response:
-    return await call.run(lambda asked: shapes.Lead.model_validate(leads.find(asked.session, asked.actor, lead_id)))
+    return await call.run(lambda asked: shapes.lead(leads.find(asked.session, asked.actor, lead_id)))
 
 
 @router.get("/metrics", response_model=shapes.Metrics, tags=["Numbers"], summary="The four numbers")

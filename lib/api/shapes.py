@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (AliasChoices, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler,
                       WithJsonSchema)
+from sqlalchemy import Row
 
 from lib import orders
 from lib.arrivals import Fate
@@ -168,6 +169,11 @@ class Lead(BaseModel):
     score: int | None
     created_at: datetime
     updated_at: datetime
+
+
+def lead(row: Row) -> Lead:
+    """From a row with the names of its firm and owner; one by one, a row's columns take twice as long to find."""
+    return Lead.model_validate(row._asdict())
 
 
 class ArrivedLead(Lead):

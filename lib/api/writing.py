@@ -126,7 +126,7 @@ def _given(body: shapes.NewLead) -> dict[str, Any]:
 
 
 def _lead(asked: Asked, lead_id: uuid.UUID) -> shapes.Lead:
-    return shapes.Lead.model_validate(leads.find(asked.session, asked.actor, lead_id))
+    return shapes.lead(leads.find(asked.session, asked.actor, lead_id))
 
 
 def _assigned(asked: Asked, lead_id: uuid.UUID) -> shapes.Assigned:
