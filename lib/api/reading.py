@@ -77,12 +77,11 @@ async def team_workload(_query: Plain, call: Reading) -> Response:
     def work(asked: Asked) -> shapes.Workload:
         auth.check_manage(asked.actor, "see the workload of the team")
         loads = workload.by_rep(asked.session, asked.actor, now=asked.now)
-        pool = workload.pool(asked.session, asked.actor, now=asked.now)
         people = users.directory(asked.session, asked.actor)
         return shapes.Workload(
             data=[_load(person, loads.get(person.id, workload.Load())) for person in people
                   if person.id in loads or person.is_active and not person.is_service],
-            unassigned=sum(each.count for each in pool), as_of=asked.now)
+            unassigned=workload.unassigned(asked.session, asked.actor), as_of=asked.now)
     return await call.run(work)
 
 
