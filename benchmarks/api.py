@@ -34,8 +34,8 @@ from lib.config import ROOT, Settings
 WARM_UP = 8  # psycopg prepares a statement at its sixth execution.
 SLOW_MS = 50
 CLIENTS = 8
-HEADER = ("| call | ms | p95 | floor ms | p95 | ratio | calls a second, 8 clients |\n"
-          "| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+HEADER = ("| call | ms | p95 | floor ms | p95 | ratio | calls a second, 8 clients | processor ms of the app |\n"
+          "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 
 
 @dataclass(frozen=True)
@@ -218,8 +218,9 @@ def measure(call: Call, client: Client, connection: psycopg.Connection, repeats:
     return asked[WARM_UP:], floor[WARM_UP:]
 
 
-def rate(call: Call, make: Callable[[], Client], seconds: float) -> float:
-    """Calls a second, with as many clients as there are CLIENTS."""
+def rate(call: Call, make: Callable[[], Client], seconds: float, app: int) -> tuple[float, float]:
+    """Calls a second with as many clients as there are CLIENTS, and how long the app's processor works on each, in ms:
+    on a machine with other work, the figure that varies least."""
     done = [0] * CLIENTS
     end = time.perf_counter() + seconds
 
@@ -229,17 +230,28 @@ def rate(call: Call, make: Callable[[], Client], seconds: float) -> float:
             client(*call.ask(call.take()))
             done[place] += 1
 
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), _processor_seconds(app)
     threads = [threading.Thread(target=run, args=(place,)) for place in range(CLIENTS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(done) / (time.perf_counter() - began)
+    return (sum(done) / (time.perf_counter() - began),
+            (_processor_seconds(app) - worked) * 1000 / max(sum(done), 1))
+
+
+def _processor_seconds(process: int) -> float:
+    """Of the process and its threads, as Linux tells it; not a number elsewhere."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def served(conninfo: str, port: int) -> Iterator[None]:
+def served(conninfo: str, port: int) -> Iterator[int]:
+    """The app, as the number of its process."""
     environment = os.environ | {"DATABASE_URL": conninfo, "API_CALLS_PER_SECOND": "100000"}
     process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], cwd=ROOT,
                                env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -252,7 +264,7 @@ def served(conninfo: str, port: int) -> Iterator[None]:
                 if process.poll() is not None:
                     raise SystemExit("The app did not start.") from None
                 time.sleep(0.2)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait()
@@ -262,7 +274,8 @@ def run(conninfo: str, port: int, repeats: int, seconds: float, only: str) -> No
     engine = db.connect(conninfo, Settings())
     db.use(engine)
     try:
-        with served(conninfo, port), psycopg.connect(conninfo, autocommit=True, options="-c TimeZone=UTC") as connection:
+        with served(conninfo, port) as app, psycopg.connect(
+                conninfo, autocommit=True, options="-c TimeZone=UTC") as connection:
             setting = Setting(connection)
             print(HEADER, flush=True)
             for call in setting.calls(Client(port, setting.tokens[setting.rep.user_id])):
@@ -270,7 +283,7 @@ def run(conninfo: str, port: int, repeats: int, seconds: float, only: str) -> No
                     continue
                 token = setting.tokens[call.actor.user_id]
                 asked, floor = measure(call, Client(port, token), connection, repeats)
-                many = rate(call, lambda token=token: Client(port, token), seconds) if seconds else 0
+                many = rate(call, lambda token=token: Client(port, token), seconds, app) if seconds else ()
                 print(_row(call.name, asked, floor, many), flush=True)
             setting.tidy_up()
     finally:
@@ -278,10 +291,10 @@ def run(conninfo: str, port: int, repeats: int, seconds: float, only: str) -> No
         engine.dispose()
 
 
-def _row(name: str, asked: list[float], floor: list[float], many: float) -> str:
+def _row(name: str, asked: list[float], floor: list[float], many: tuple[float, ...]) -> str:
     median, below = statistics.median(asked), statistics.median(floor) if floor else None
     cells = [f"{median:.2f}", f"{_p95(asked):.2f}", *([f"{below:.2f}", f"{_p95(floor):.2f}", f"{median / below:.1f}"]
-                                                     if below else [""] * 3), f"{many:.0f}"]
+                                                     if below else [""] * 3), *(f"{each:.1f}" for each in many)]
     return f"| {name} | {' | '.join(cells)} |"
 
 

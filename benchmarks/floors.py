@@ -60,7 +60,7 @@ NUMBERS = f"""
                         WHERE company_id = %(company)s AND {DUE} AND last_contacted_at >= date_trunc('day', %(due)s)) AS last"""
 
 WORKLOAD = f"""
-    SELECT assigned_to_user_id, status, count(*) FROM leads WHERE {ALL} AND {OPEN} GROUP BY 1, 2"""
+    SELECT owner_id, status, sum(n) FROM lead_status_counts WHERE {ALL} GROUP BY 1, 2"""
 
 ROWS = f"""
     SELECT {LISTED} FROM leads l LEFT JOIN lead_companies c ON c.id = l.lead_company_id
