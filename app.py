@@ -8,15 +8,22 @@ from pathlib import Path
 
 import streamlit as st
 from anyio import to_thread
+from starlette.middleware import Middleware
 
-from lib import api, startup
+from lib import api, sign_ins, startup
+from lib.config import settings
 from lib.errors import CannotStart
+from lib.proxies import OnlyFromProxy
+from lib.return_path import BackToPage
 from lib.ui import outage
 
 
 @asynccontextmanager
 async def lifespan(_app: st.App) -> AsyncIterator[None]:
     try:
+        sign_ins.check_start(settings(), address=st.get_option("server.address"), headers=_user_headers(),
+                             forwarded=os.environ.get("FORWARDED_ALLOW_IPS"),
+                             checks_origin=st.get_option("server.enableCORS"))
         await to_thread.run_sync(startup.start)
     except CannotStart as error:
         print(f"Lead Desk cannot start: {error}", file=sys.stderr, flush=True)
@@ -26,5 +33,13 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     await to_thread.run_sync(startup.stop)
 
 
-app = st.App(Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain,
-             routes=api.routes())
+def _user_headers() -> dict[str, str]:
+    return st.get_option("server.trustedUserHeaders")
+
+
+app = st.App(
+    Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain,
+    routes=api.routes(),
+    middleware=[Middleware(OnlyFromProxy, headers=_user_headers, proxies=lambda: settings().trusted_proxy),
+                Middleware(BackToPage)],
+)

@@ -36,6 +36,7 @@ def main() -> None:
                     picture(browser, app.url, name, size, scheme, f"workload?as={MANAGER}", shows="Open leads of each")
                 picture(browser, app.url, "workload-progress.png", DESKTOP, "light", f"workload?as={MANAGER}",
                         shows="What led to conversions", at="How it goes")
+                picture(browser, app.url, "settings.png", DESKTOP, "light", f"settings?as={MANAGER}", shows="Settings")
                 browser.close()
         finally:
             app.stop()

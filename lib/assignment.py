@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Row, bindparam, case, func, literal, select, text, update
 from sqlalchemy.orm import Session
@@ -21,7 +20,7 @@ from lib.auth import Actor
 from lib.errors import NobodyAvailable, NotAllowed, NotFound
 from lib.history import Outcome
 from lib.leads import Progress
-from lib.models import Lead, Role, Status, User
+from lib.models import Lead, Role, User
 from lib.views import OPEN
 
 
@@ -87,8 +86,8 @@ _LOAD = (
 _OWNER = select(_LEADS.c.assigned_to_user_id, _LEADS.c.status).where(
     _LEADS.c.company_id == bindparam("company"), _LEADS.c.id == bindparam("lead"))
 _TURNS = (
-    select(*(_USERS.c[name] for name in ("id", "name", "role", "is_active", "takes_leads", "away_from", "away_until",
-                                         "last_assigned_at", "most_open_leads")),
+    select(*(_USERS.c[name] for name in ("id", "name", "role", "is_active", "is_service", "takes_leads", "away_from",
+                                         "away_until", "last_assigned_at", "most_open_leads")),
            case((_USERS.c.is_active & (_USERS.c.most_open_leads.is_not(None) | bindparam("count_all")), _LOAD))
            .label("open_leads"))
     .where(_USERS.c.company_id == bindparam("company"))
@@ -209,6 +208,8 @@ def check_may_plan(actor: Actor) -> None:
 def _why_not(row: Row, now: datetime) -> str | None:
     if not row.is_active:
         return "has left"
+    if row.is_service:
+        return "is a service user"
     if not row.takes_leads:
         return "takes no leads"
     if row.away_from is not None and row.away_from <= now and (row.away_until is None or now < row.away_until):

@@ -13,7 +13,8 @@ class Actor:
 
     ``source`` is where the call came from, ``ui`` or ``api``, and ends up in the lead's timeline.
     ``follow_up_days`` is the company's setting for when an unanswered contact is due again, ``auto_assign`` the strategy
-    by which its leads are assigned as they are enriched, if any.
+    by which its leads are assigned as they are enriched, if any. ``time_zone`` is the person's own setting, an IANA name;
+    None means the browser's.
     """
 
     user_id: uuid.UUID
@@ -24,6 +25,12 @@ class Actor:
     follow_up_days: int = 7
     source: str = "ui"
     auto_assign: str | None = None
+    time_zone: str | None = None
+
+
+def operator(company_id: uuid.UUID) -> Actor:
+    """Whoever works at the server's command line: a manager of the company who is none of its users."""
+    return Actor(user_id=None, company_id=company_id, name="The administrator", role=Role.MANAGER, source="system")
 
 
 # The whole of who may do what to a lead of their own company; a lead of another company is never found at all.

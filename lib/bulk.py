@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from lib import history, leads
+from lib import history, leads, writes
 from lib.auth import Actor, check_change
 from lib.errors import Invalid, LeadDeskError
 from lib.fields import clean
@@ -45,7 +45,7 @@ def tag(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], *, add: S
         kept = [each for each in lead.tags or [] if each not in removed]
         return {"tags": clean("tags", kept + [each for each in added if each not in kept])}
 
-    return _change_each(session, actor, lead_ids, "edited", tagged, uuid.uuid4, progress=progress, now=now)
+    return change_each(session, actor, lead_ids, "edited", tagged, uuid.uuid4, progress=progress, now=now)
 
 
 def explain(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], because: Because, *,
@@ -66,16 +66,17 @@ def explain(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], becau
         return wanted
 
     # Found under the locks of the leads: an undo of the batch takes them too, so it is over or has yet to begin.
-    return _change_each(session, actor, lead_ids, "status_changed", explained,
-                        lambda: _joined(session, actor, joins) or uuid.uuid4(), progress=progress, now=now)
+    return change_each(session, actor, lead_ids, "status_changed", explained,
+                       lambda: _joined(session, actor, joins) or uuid.uuid4(), progress=progress, now=now)
 
 
-def _change_each(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], action: str,
-                 wanted: Callable[[Row], Mapping[str, Any]], batch: Callable[[], uuid.UUID], *, progress: Progress,
-                 now: datetime) -> Outcome:
+def change_each(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], action: str,
+                wanted: Callable[[Row], Mapping[str, Any]], batch: Callable[[], uuid.UUID], *,
+                detail: Mapping[str, Any] | None = None, progress: Progress = lambda done: None,
+                now: datetime) -> Outcome:
     """Let each lead's columns hold what is ``wanted`` of it, in chunks; what that raises is a lead's refusal.
 
-    ``batch`` is asked for the batch's id once, when the first leads are locked.
+    ``batch`` is asked for the batch's id once, when the first leads are locked. ``detail`` is told with each event.
     """
     batch_id = None
     done: list[uuid.UUID] = []
@@ -96,10 +97,11 @@ def _change_each(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], 
             held = {name: list(lead.tags or []) if name == "tags" else getattr(lead, name) for name in values}
             after = {name: value for name, value in values.items() if held[name] != value}
             if after:
-                changes.append(Change(lead.id, {name: held[name] for name in after}, after))
+                changes.append(Change(lead.id, {name: held[name] for name in after}, after, detail and dict(detail)))
             else:
                 unchanged.append(lead.id)
-        leads.write(session, changes)
+        # One statement, as tags differ from lead to lead.
+        writes.change_each(session, changes)
         history.record(session, actor, batch_id, action, changes, now=now)
         done += [change.lead_id for change in changes]
         looked_at += len(chunk)

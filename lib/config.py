@@ -5,6 +5,7 @@ the benchmarks, none of which all run inside Streamlit.
 """
 
 import functools
+import ipaddress
 import os
 import re
 import tomllib
@@ -20,6 +21,8 @@ from lib.errors import WrongSetting
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = ROOT / ".streamlit" / "secrets.toml"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DATABASE_URL_EXPECTED = "an address such as postgresql://user:password@host:5432/database"
 
@@ -40,15 +43,36 @@ class Settings:
     """How many calls of one token are let in, lastingly."""
     public_url: str | None = None
     """Where people's browsers reach Lead Desk, such as https://leads.example.com or …/desk: no slash at the end."""
+    auth: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    """The section [auth] of secrets.toml, as Streamlit reads it too; empty where nobody signs in by OpenID Connect."""
+    trusted_proxy: tuple[Network, ...] = ()
+    """The addresses of the proxy whose word counts for who somebody is."""
+    sign_in_hours: int | None = None
+    """How long a sign-in lasts; None: as long as the identity provider's token, and not longer than a working day."""
+    trusts_email: bool = False
+    """An e-mail address counts without the identity provider's word that it was verified."""
 
     @property
     def is_demo(self) -> bool:
+        """It runs on the embedded database."""
         return self.database_url is None
 
+    @property
+    def is_open(self) -> bool:
+        """Nobody signs in, and everybody may be anybody: the embedded database with its invented team."""
+        return self.is_demo and not self.auth and not self.trusted_proxy
+
     @classmethod
-    def load(cls, environ: Mapping[str, str] = os.environ, secrets_file: Path = SECRETS_FILE) -> Self:
-        """Raises WrongSetting for a value that cannot be used, and for a secrets file that cannot be read."""
-        values = {**_secrets(secrets_file), **environ}
+    def load(cls, environ: Mapping[str, str] = os.environ, secrets_file: Path | None = None) -> Self:
+        """Raises WrongSetting for a value that cannot be used, and for a secrets file that cannot be read.
+
+        The file is the one given, or what STREAMLIT_SECRETS_FILES names, so that Streamlit and Lead Desk read the same.
+        """
+        named = [Path(name) for name in environ.get("STREAMLIT_SECRETS_FILES", "").split()] or [SECRETS_FILE]
+        secrets: dict[str, Any] = {}
+        for file in [secrets_file] if secrets_file else named:
+            secrets |= _secrets(file)
+        values = {**secrets, **environ}
         return cls(
             database_url=_database_url(_text(values, "DATABASE_URL")),
             pool_mode=_pool_mode(_text(values, "DATABASE_POOL_MODE") or cls.pool_mode),
@@ -60,6 +84,10 @@ class Settings:
             api_calls_per_second=_whole_number(values, "API_CALLS_PER_SECOND", cls.api_calls_per_second,
                                                at_most=100_000),
             public_url=_public_url(_text(values, "PUBLIC_URL")),
+            auth=_section(secrets, "auth"),
+            trusted_proxy=_networks("TRUSTED_PROXY", _text(values, "TRUSTED_PROXY")),
+            sign_in_hours=_whole_number(values, "SIGN_IN_HOURS", None, at_most=720),
+            trusts_email=_yes_or_no("OIDC_TRUST_EMAIL", _text(values, "OIDC_TRUST_EMAIL") or "no"),
         )
 
 
@@ -92,7 +120,29 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return str(value).strip()
 
 
-def _whole_number(values: Mapping[str, Any], name: str, default: int, *, at_most: int, unit: str = "") -> int:
+def _section(secrets: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = secrets.get(name, {})
+    if not isinstance(section, dict):
+        raise _wrong(name, f"{name} in secrets.toml must be a section, that is a line [{name}] with lines below it.")
+    return section
+
+
+def _networks(name: str, text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(each.strip()) for each in text.split(",") if each.strip())
+    except ValueError:
+        raise _wrong(name, f"{name} is {text!r}, but it must be addresses or networks with commas between them, such "
+                           "as 10.0.0.5 or 10.0.0.0/24.") from None
+
+
+def _yes_or_no(name: str, text: str) -> bool:
+    if text.lower() not in ("yes", "true", "1", "no", "false", "0"):
+        raise _wrong(name, f"{name} is {text!r}, but it must be yes or no.")
+    return text.lower() in ("yes", "true", "1")
+
+
+def _whole_number(values: Mapping[str, Any], name: str, default: int | None, *, at_most: int,
+                  unit: str = "") -> int | None:
     text = _text(values, name)
     if not text:
         return default

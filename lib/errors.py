@@ -42,6 +42,12 @@ class NotSignedIn(LeadDeskError):
     code = "not_signed_in"
 
 
+class NoAccess(NotAllowed):
+    """Somebody is who they say, but nobody who may use Lead Desk, or no longer."""
+
+    code = "no_access"
+
+
 class TooManyRequests(LeadDeskError):
     """The caller calls more often than is let in; there is room again in ``retry_after`` seconds."""
 
@@ -110,6 +116,13 @@ class ChangedSince(LeadDeskError):
 
     status = 409
     code = "changed_since"
+
+
+class SettingChanged(LeadDeskError):
+    """Somebody changed a setting after the user saw it, so nothing was written; ``fields`` names each one."""
+
+    status = 409
+    code = "conflict"
 
 
 class KeyReused(LeadDeskError):

@@ -17,6 +17,7 @@ from lib.errors import Invalid
 from lib.models import Status
 
 LABELS = {
+    "name": "Name",
     "first_name": "First name", "last_name": "Last name", "job_title": "Job title", "email": "E-mail",
     "phone": "Phone", "linkedin_url": "LinkedIn", "status": "Status", "score": "Score", "tags": "Tags",
     "notes": "Notes", "source": "Source", "source_workflow": "Source workflow", "assigned_to_user_id": "Assigned to",

@@ -5,17 +5,17 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from lib import assignment, leads, lists, users
+from lib import assignment, leads, lists, settings_log, team, users
 from lib.assignment import Plan, Strategy
 from lib.auth import Actor, check_manage
 from lib.errors import Invalid
 from lib.filters import LeadFilter
 from lib.history import Outcome
 from lib.leads import Progress
-from lib.models import Lead, Status, User
+from lib.models import Lead, Status
 from lib.views import OPEN
 
 # Whoever talks with a lead is somebody's choice, not a strategy's.
@@ -52,16 +52,16 @@ def leave(session: Session, actor: Actor, user_id: uuid.UUID, agreed: Plan, *, p
     """Deactivate somebody and carry out the plan for their leads; undoing the batch brings both back.
 
     Raises Invalid when an open lead of theirs is not in the plan: when nobody has room for it, or when it has come in
-    since. Nothing is done then.
+    since; and when nobody would be left to manage the company. Nothing is done then.
     """
     check_manage(actor)
     now = now or datetime.now(UTC)
     leaver = users.find(session, actor, user_id)
     assignment.take_turns(session, actor)
+    team.check_manager_remains(session, actor, user_id)
     assignment.note_turns(session, actor, agreed, now)
     # From here on nobody can give them leads: whoever does so looks at this very row first.
-    session.execute(update(User).where(User.company_id == actor.company_id, User.id == user_id)
-                    .values(is_active=False).execution_options(synchronize_session=False))
+    settings_log.change(session, actor, settings_log.USER, user_id, {"is_active": False}, action="deactivated", now=now)
     outcome = leads.assign_each(session, actor, agreed.owners, progress=progress, now=now,
                                 detail={**assignment.detail_of(agreed), "left": str(user_id)})
     left_over = session.scalar(select(func.count()).where(
@@ -72,9 +72,14 @@ def leave(session: Session, actor: Actor, user_id: uuid.UUID, agreed: Plan, *, p
     return outcome
 
 
-def come_back(session: Session, actor: Actor, user_id: uuid.UUID) -> None:
-    """Let somebody who was deactivated in again. Raises NotAllowed unless the actor manages the company."""
+def come_back(session: Session, actor: Actor, user_id: uuid.UUID, *, now: datetime | None = None) -> bool:
+    """Let somebody who was deactivated in again; False when they have access anyway.
+
+    Raises NotAllowed unless the actor manages the company, NotFound, and Invalid for somebody who was erased.
+    """
     check_manage(actor)
     users.find(session, actor, user_id)
-    session.execute(update(User).where(User.company_id == actor.company_id, User.id == user_id)
-                    .values(is_active=True).execution_options(synchronize_session=False))
+    if team.is_erased(session, actor, user_id):
+        raise Invalid.field("user_id", "Their data was erased, so there is nobody to come back. Invite them anew.")
+    return settings_log.change(session, actor, settings_log.USER, user_id, {"is_active": True}, action="reactivated",
+                               now=now or datetime.now(UTC))

@@ -9,8 +9,9 @@ from pathlib import Path
 import streamlit as st
 
 from lib.auth import RULES
+from lib.errors import DatabaseUnavailable, NoAccess, NotSignedIn
 from lib.models import Role
-from lib.ui import identity, outage
+from lib.ui import gate, identity, outage
 
 PAGES = Path(__file__).parent.parent / "pages"
 # Files of our own: a Material icon for the tab would be fetched from an outside host.
@@ -19,13 +20,21 @@ LOOKS = Path(__file__).parent / "ui"
 st.set_page_config(page_title="Lead Desk", page_icon=str(LOOKS / "icon.svg"), layout="wide", initial_sidebar_state=210)
 st.logo(str(LOOKS / "logo.svg"), size="medium")
 
-is_answering = False
+actor, team, refusal = None, [], None
 with outage.handled():
     identity.choose()
-    is_answering = True
+    try:
+        actor, team = identity.read()
+    except (NotSignedIn, NoAccess) as error:
+        refusal = error
+    except DatabaseUnavailable:
+        # The page itself says so, and keeps what is being typed in its dialog. It shows nothing new meanwhile.
+        if not identity.was_let_in():
+            raise
 # A team lead's page and a manager's, which others reach by their addresses.
-role = identity.role()
-leads_team = role is not None and RULES[role][2]
+leads_team = actor is not None and RULES[actor.role][2]
+manages = actor is not None and actor.role is Role.MANAGER
+# The address stays that of the page which was asked for, also while nobody is let in.
 page = st.navigation(
     [
         st.Page(PAGES / "my_queue.py", title="My queue", icon=":material/inbox:", default=True),
@@ -33,13 +42,20 @@ page = st.navigation(
         st.Page(PAGES / "log_contacts.py", title="Log contacts", icon=":material/edit_note:",
                 url_path="log-contacts", visibility="visible" if leads_team else "hidden"),
         st.Page(PAGES / "workload.py", title="Workload", icon=":material/monitoring:",
-                visibility="visible" if role is Role.MANAGER else "hidden"),
+                visibility="visible" if manages else "hidden"),
+        st.Page(PAGES / "settings.py", title="Settings", icon=":material/settings:"),
         st.Page(PAGES / "lead.py", title="Lead", icon=":material/person:", visibility="hidden"),
         st.Page(PAGES / "import_leads.py", title="Import leads", icon=":material/upload_file:", url_path="import",
                 visibility="hidden"),
     ],
-    position="top",
+    position="hidden" if refusal else "top",
 )
-if is_answering:
+if refusal is not None:
+    gate.draw(refusal)
+elif actor is not None:
+    gate.menu(actor)
+    with outage.handled(), identity.kept(actor, team):
+        page.run()
+elif identity.was_let_in():
     with outage.handled():
         page.run()

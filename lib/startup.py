@@ -38,7 +38,7 @@ def start() -> None:
     schema.upgrade(engine)
     db.use(engine)
     _is_stopping.clear()
-    if chosen.is_demo:
+    if chosen.is_open:
         with db.transaction() as session:
             sample.load_once(session)
     threading.Thread(target=_keep_tidy, name="housekeeping", daemon=True).start()

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, bindparam, insert, or_, select, update
+from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from lib import settings_log
 from lib.auth import Actor
 from lib.errors import Invalid, NotAllowed, NotFound, NotSignedIn
 from lib.fields import text_of
@@ -23,6 +24,8 @@ SCOPES = ("read", "write")
 PREFIX = "ldk_"
 # How exactly it is known when a token was last used; noting every call would make every read a write.
 USE_NOTED_EVERY = timedelta(minutes=1)
+# Nobody needs more that work at the same time; a script that makes one for every run does.
+MOST_TOKENS, LISTED = 50, 500
 
 _TOKENS, _USERS, _COMPANIES = ApiToken.__table__, User.__table__, Company.__table__
 _FIND = (
@@ -51,7 +54,7 @@ def create(session: Session, actor: Actor, *, user_id: uuid.UUID, name: str, sco
     """A new token that acts as the user: its id, and the token itself, which nobody can read again.
 
     Everybody can make tokens for themselves, a manager for anybody active in the company. Raises NotAllowed, NotFound,
-    and Invalid for a name that is missing, scopes that do not exist and an end that has passed.
+    and Invalid for a name that is missing, scopes that do not exist, an end that has passed, and one token too many.
     """
     owner = session.execute(select(_USERS.c.name, _USERS.c.is_active).where(
         _USERS.c.company_id == actor.company_id, _USERS.c.id == user_id)).one_or_none()
@@ -67,11 +70,18 @@ def create(session: Session, actor: Actor, *, user_id: uuid.UUID, name: str, sco
         raise Invalid.field("scopes", f"A token's scopes are some of {', '.join(SCOPES)}.")
     if expires_at is not None and expires_at <= now:
         raise Invalid.field("expires_at", "The token would have expired already.")
+    working = session.scalar(select(func.count()).where(
+        _TOKENS.c.user_id == user_id, _TOKENS.c.revoked_at.is_(None),
+        or_(_TOKENS.c.expires_at.is_(None), _TOKENS.c.expires_at > now)))
+    if working >= MOST_TOKENS:
+        raise Invalid.field("user_id", f"{owner.name} has {working} tokens that work. Revoke one first.")
     token = PREFIX + secrets.token_urlsafe(32)
     token_id = session.execute(
         insert(ApiToken).values(company_id=actor.company_id, user_id=user_id, name=name, token_hash=_hash(token),
                                 hint=token[-4:], scopes=sorted(set(scopes)), expires_at=expires_at, created_at=now)
         .returning(ApiToken.id)).scalar_one()
+    settings_log.record(session, actor, settings_log.TOKEN, token_id, "created", now=now, after={
+        "name": name, "user_id": user_id, "scopes": sorted(set(scopes)), "expires_at": expires_at})
     return token_id, token
 
 
@@ -82,19 +92,25 @@ def revoke(session: Session, actor: Actor, token_id: uuid.UUID, *, now: datetime
     if token is None:
         raise NotFound("There is no such token.")
     _check_may(actor, token.user_id)
-    return session.execute(update(_TOKENS).where(
+    is_ended = session.execute(update(_TOKENS).where(
         _TOKENS.c.company_id == actor.company_id, _TOKENS.c.id == token_id, _TOKENS.c.revoked_at.is_(None)
     ).values(revoked_at=now)).rowcount > 0
+    if is_ended:
+        settings_log.record(session, actor, settings_log.TOKEN, token_id, "revoked", after={"revoked_at": now}, now=now)
+    return is_ended
 
 
 def of_company(session: Session, actor: Actor) -> Sequence[Row]:
-    """The tokens that the actor may see, newest first: a manager the company's, everybody else their own."""
+    """The tokens that the actor may see, newest first: a manager the company's, everybody else their own.
+
+    Those that were revoked come last, and at most LISTED are told.
+    """
     query = (select(_TOKENS.c.id, _TOKENS.c.name, _TOKENS.c.hint, _TOKENS.c.scopes, _TOKENS.c.user_id,
-                    _USERS.c.name.label("user"), _TOKENS.c.created_at, _TOKENS.c.expires_at, _TOKENS.c.last_used_at,
-                    _TOKENS.c.revoked_at)
+                    _USERS.c.name.label("user"), _USERS.c.is_active.label("user_is_active"), _TOKENS.c.created_at,
+                    _TOKENS.c.expires_at, _TOKENS.c.last_used_at, _TOKENS.c.revoked_at)
              .join(_USERS, _USERS.c.id == _TOKENS.c.user_id)
              .where(_TOKENS.c.company_id == actor.company_id)
-             .order_by(_TOKENS.c.created_at.desc(), _TOKENS.c.id))
+             .order_by(_TOKENS.c.revoked_at.is_not(None), _TOKENS.c.created_at.desc(), _TOKENS.c.id).limit(LISTED))
     if actor.role is not Role.MANAGER:
         query = query.where(_TOKENS.c.user_id == actor.user_id)
     return session.execute(query).all()
@@ -131,4 +147,5 @@ def _check_may(actor: Actor, user_id: uuid.UUID) -> None:
 
 
 def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+    # Whatever a header held, half a surrogate pair too, is a token that is not known and no failure.
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.orm import Session
 
-from lib import contact_changes, conversion, history, leads, lists, lost, writes
+from lib import contact_changes, conversion, history, leads, lists, lost, tags, writes
 from lib.auth import Actor, may_undo
 from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
@@ -62,11 +62,13 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     removed = len(done)
     late: list[Change] = []
     leavers: set[uuid.UUID] = set()
+    tag: dict[str, Any] | None = None
     for chunk in leads.in_chunks(changed):
         locked = leads.lock(session, actor, chunk, refused)
         by_action: dict[str, list[Row]] = {}
         for event in history.batch(session, actor, batch_id, of=chunk):
             leavers |= {uuid.UUID(event.detail["left"])} if event.detail and "left" in event.detail else set()
+            tag = tag or (event.detail or {}).get(tags.DETAIL)
             by_action.setdefault(event.action, []).append(event)
         for action, group in by_action.items():
             if action in ("contacted", "responded", "contact_restored"):
@@ -86,7 +88,9 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     done += _write_late(session, actor, late, undo_id, batch_id, refused, now)
     for user_id in leavers:
         # The leads were handed over as somebody left, so that goes back with them.
-        come_back(session, actor, user_id)
+        come_back(session, actor, user_id, now=now)
+    if tag is not None and done:
+        tags.note_undone(session, actor, tag, undo_id, len(done), now=now)
     # A lead that is gone has no events either, so nothing brings it back.
     return Outcome(undo_id if len(done) > removed else None, done, (), refused)
 

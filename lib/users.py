@@ -3,28 +3,33 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
-from lib.errors import Invalid, NotAllowed, NotFound
+from lib.errors import Invalid, NoAccess, NotFound, NotSignedIn
 from lib.models import Company, Role, User
+from lib.sign_ins import SignIn
 
 # From the tables, not from the classes, and put together only once: that would take longer than the database needs.
 _USERS, _COMPANIES, _ME = User.__table__, Company.__table__, User.__table__.alias("me")
 
 _TEAM = (
-    select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.company_id,
+    select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.is_service, _USERS.c.company_id,
+           (_USERS.c.id == _ME.c.id).label("is_me"), _USERS.c.time_zone, _USERS.c.signed_out_at,
            _COMPANIES.c.name.label("company"), _COMPANIES.c.follow_up_days, _COMPANIES.c.auto_assign)
     .select_from(_ME)
     .join(_USERS, _USERS.c.company_id == _ME.c.company_id)
     .join(_COMPANIES, _COMPANIES.c.id == _USERS.c.company_id)
-    .where(_ME.c.id == bindparam("user"))
     .order_by(func.lower(_USERS.c.name), _USERS.c.id)
 )
+_IS_ME, _HAS_MY_ADDRESS = _ME.c.id == bindparam("user"), func.lower(_ME.c.email) == func.lower(bindparam("email"))
+_TEAM_OF_ID, _TEAM_OF_ADDRESS = _TEAM.where(_IS_ME), _TEAM.where(_HAS_MY_ADDRESS)
+_TEAM_OF_BOTH = _TEAM.where(_IS_ME, _HAS_MY_ADDRESS)
 _FIND = (
-    select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active)
+    select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.is_service)
     .where(_USERS.c.company_id == bindparam("company"), _USERS.c.id == bindparam("user"))
 )
 _FIND_AND_KEEP = _FIND.with_for_update(read=True, key_share=False)
@@ -38,20 +43,36 @@ class Member:
     name: str
     role: Role
     is_active: bool
+    is_service: bool = False
+    """A machine, which acts through tokens and never signs in."""
+
+    @property
+    def can_own(self) -> bool:
+        """Leads can be given to them: a person who has not left."""
+        return self.is_active and not self.is_service
 
 
-def sign_in(session: Session, user_id: uuid.UUID) -> tuple[Actor, list[Member]]:
+def sign_in(session: Session, user_id: uuid.UUID, signed_in: SignIn | None = None) -> tuple[Actor, list[Member]]:
     """The actor that a user is, and everybody in the company by name (also those who left: their leads name them).
 
-    One round trip. Raises NotAllowed when the user is not known or no longer active.
+    With ``signed_in`` the user must be the one who signed in so, with the address that they have now. One round trip.
+    Raises NoAccess when the user is not known, no longer active or a service user, and NotSignedIn when they have
+    signed out since.
     """
-    rows = session.execute(_TEAM, {"user": user_id}).all()
-    mine = next((row for row in rows if row.id == user_id), None)
-    if mine is None or not mine.is_active:
-        raise NotAllowed("You have no access to Lead Desk. Ask your manager to add you.")
-    actor = Actor(user_id=mine.id, company_id=mine.company_id, name=mine.name, role=Role(mine.role),
-                  company=mine.company, follow_up_days=mine.follow_up_days, auto_assign=mine.auto_assign)
-    return actor, [_member(row) for row in rows]
+    if signed_in is None:
+        return _actor(session.execute(_TEAM_OF_ID, {"user": user_id}).all(), None)
+    return _actor(session.execute(_TEAM_OF_BOTH, {"user": user_id, "email": signed_in.email}).all(), signed_in)
+
+
+def sign_in_by_address(session: Session, signed_in: SignIn) -> tuple[Actor, list[Member]]:
+    """The same for whoever has the e-mail address, letter case aside, that somebody signed in with."""
+    return _actor(session.execute(_TEAM_OF_ADDRESS, {"email": signed_in.email}).all(), signed_in)
+
+
+def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> None:
+    """End all sign-ins of the actor that were issued until now, in whatever browser they are."""
+    session.execute(update(_USERS).where(_USERS.c.company_id == actor.company_id, _USERS.c.id == actor.user_id)
+                    .values(signed_out_at=now))
 
 
 def find(session: Session, actor: Actor, user_id: uuid.UUID) -> Member:
@@ -76,13 +97,15 @@ def directory(session: Session, actor: Actor) -> Sequence[Row]:
 def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str = "assigned_to_user_id") -> Member:
     """The colleague, locked against being deactivated until the transaction ends.
 
-    Raises NotFound for anybody outside the company and Invalid for somebody who has left.
+    Raises NotFound for anybody outside the company, and Invalid for somebody who has left and for a service user.
     """
     row = session.execute(_FIND_AND_KEEP, {"company": actor.company_id, "user": user_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such colleague.")
     if not row.is_active:
         raise Invalid.field(field, f"{row.name} no longer works here and cannot be given leads.")
+    if row.is_service:
+        raise Invalid.field(field, f"{row.name} is a service user and cannot be given leads.")
     return _member(row)
 
 
@@ -91,10 +114,23 @@ def demo_identities(session: Session) -> list[Row]:
     return list(session.execute(
         select(User.id, User.name, User.role, Company.name.label("company"))
         .join(Company, Company.id == User.company_id)
-        .where(User.is_active)
+        .where(User.is_active, ~User.is_service)
         .order_by(Company.created_at, Company.name, User.created_at, User.name)
     ).all())
 
 
+def _actor(rows: Sequence[Row], signed_in: SignIn | None) -> tuple[Actor, list[Member]]:
+    mine = next((row for row in rows if row.is_me), None)
+    if mine is None or not mine.is_active or mine.is_service:
+        raise NoAccess("You have no access to Lead Desk. Ask your manager to add you.")
+    # Tokens count in whole seconds: one of the very second in which somebody signed out is taken for an earlier one.
+    if signed_in is not None and mine.signed_out_at is not None and signed_in.issued_at <= mine.signed_out_at:
+        raise NotSignedIn("You have signed out. Sign in again to go on.")
+    actor = Actor(user_id=mine.id, company_id=mine.company_id, name=mine.name, role=Role(mine.role),
+                  company=mine.company, follow_up_days=mine.follow_up_days, auto_assign=mine.auto_assign,
+                  time_zone=mine.time_zone)
+    return actor, [_member(row) for row in rows]
+
+
 def _member(row: Row) -> Member:
-    return Member(id=row.id, name=row.name, role=Role(row.role), is_active=row.is_active)
+    return Member(id=row.id, name=row.name, role=Role(row.role), is_active=row.is_active, is_service=row.is_service)

@@ -12,7 +12,7 @@ from sqlalchemy import Row, insert, select
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
-from lib.models import Company, ContactAttempt, Lead, LeadCompany, LeadEvent, Role, User
+from lib.models import Company, ContactAttempt, Lead, LeadCompany, LeadEvent, Role, SettingsEvent, User
 
 _numbers = itertools.count(1)
 
@@ -95,3 +95,14 @@ def forgotten(session: Session) -> Iterator[None]:
 
 def days_ago(now: datetime, days: float) -> datetime:
     return now - timedelta(days=days)
+
+
+def settings_events(session: Session, actor: Actor) -> list[Row]:
+    """The events of the settings of the actor's company, oldest first."""
+    return list(session.execute(select(*SettingsEvent.__table__.columns)
+                                .where(SettingsEvent.company_id == actor.company_id).order_by(SettingsEvent.id)).all())
+
+
+def user_row(session: Session, user_id: uuid.UUID) -> Row:
+    """The user as the database holds them now."""
+    return session.execute(select(*User.__table__.columns).where(User.id == user_id)).one()

@@ -53,6 +53,7 @@ def test_whoever_has_waited_longest_is_next_and_the_new_one_first(session, cast,
 
 @pytest.mark.parametrize(("values", "reason"), [
     ({"is_active": False}, "has left"), ({"takes_leads": False}, "takes no leads"),
+    ({"is_service": True}, "is a service user"),
     ({"away_from": timedelta(days=-1), "away_until": timedelta(days=2)}, "is away until 12 March"),
     ({"away_from": timedelta(0)}, "is away"), ({"most_open_leads": 0}, "has 0 open leads, which is the most they take"),
 ])

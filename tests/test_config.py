@@ -234,3 +234,62 @@ def test_it_does_not_load_streamlit():
     program = "import sys, lib.config, lib.postgres; sys.exit('streamlit' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], cwd=Path(ROOT), timeout=60).returncode == 0
+
+
+# ---------------------------------------------------------------- signing in
+
+
+def test_it_takes_the_settings_of_signing_in(load):
+    found = load("[auth]\nclient_id = 'x'", TRUSTED_PROXY="10.0.0.5, 192.168.7.0/24,fd00::1", SIGN_IN_HOURS="24",
+                 OIDC_TRUST_EMAIL="Yes")
+
+    assert found.auth == {"client_id": "x"}
+    assert [str(each) for each in found.trusted_proxy] == ["10.0.0.5/32", "192.168.7.0/24", "fd00::1/128"]
+    assert found.sign_in_hours == 24 and found.trusts_email
+
+
+def test_nobody_signs_in_with_no_settings_at_all(load):
+    found = load()
+
+    assert (found.auth, found.trusted_proxy, found.sign_in_hours, found.trusts_email) == ({}, (), None, False)
+    assert found.is_open
+
+
+@pytest.mark.parametrize(("secrets", "environ"), [
+    ("[auth]\nclient_id = 'x'", {}), (None, {"TRUSTED_PROXY": "10.0.0.5"}),
+    (None, {"DATABASE_URL": "postgresql://lead@db/desk"})])
+def test_everybody_may_be_anybody_only_in_the_demo(load, secrets, environ):
+    assert not load(secrets, **environ).is_open
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), [
+    ("TRUSTED_PROXY", "proxy.example", "must be addresses or networks"),
+    ("TRUSTED_PROXY", "10.0.0.5/8", "must be addresses or networks"),
+    ("TRUSTED_PROXY", "*", "must be addresses or networks"),
+    ("SIGN_IN_HOURS", "0", "a whole number from 1 to 720"),
+    ("SIGN_IN_HOURS", "721", "a whole number from 1 to 720"),
+    ("OIDC_TRUST_EMAIL", "perhaps", "must be yes or no"),
+])
+def test_it_refuses_a_wrong_setting_of_signing_in(load, name, value, sentence):
+    assert sentence in refusal(load, **{name: value}).fields[name]
+
+
+def test_it_refuses_an_auth_that_is_no_section(load):
+    assert "must be a section" in refusal(load, "auth = 'x'").fields["auth"]
+
+
+def test_the_environment_cannot_take_the_place_of_the_section(load):
+    assert load(auth="x").auth == {}
+
+
+def test_its_repr_hides_what_signs_cookies(load):
+    assert "hunter2" not in repr(load("[auth]\ncookie_secret = 'hunter2'"))
+
+
+def test_it_reads_the_file_that_streamlit_is_told_to_read(tmp_path):
+    (tmp_path / "one.toml").write_text("DATABASE_POOL_SIZE = 7\nDATABASE_TIMEOUT = 7")
+    (tmp_path / "two.toml").write_text("DATABASE_TIMEOUT = 8")
+
+    found = Settings.load({"STREAMLIT_SECRETS_FILES": f"{tmp_path}/one.toml {tmp_path}/two.toml"})
+
+    assert (found.pool_size, found.statement_timeout_seconds) == (7, 8)

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import text
 
+from benchmarks.plans import recorded
 from lib.config import ROOT
 from lib.views import VIEWS
 from tests.factories import days_ago, make_lead
@@ -62,9 +63,19 @@ def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(sessi
 
     app.run()
 
-    assert [error.value for error in app.error] == [
-        "You have no access to Lead Desk. Ask your manager to add you."]
+    assert [each.value for each in app.header] == ["No access"]
+    assert [each.value for each in app.text] == ["You have no access to Lead Desk. Ask your manager to add you."]
     assert not app.metric
+
+
+def test_who_is_looking_is_read_once_for_the_page_and_again_for_its_next_run(session, cast, connection, open_page):
+    app = open_page(cast.alice)
+    with recorded(connection) as sent:
+        app.run()
+    assert len([each for each, _ in sent if "FROM users AS me" in each]) == 1
+
+    session.execute(text("UPDATE users SET name = 'Alice Cooper' WHERE id = :id"), {"id": cast.alice.user_id})
+    assert "Alice Cooper" in app.run().get("menu_button")[0].options
 
 
 # ---------------------------------------------------------------- all leads
@@ -109,6 +120,7 @@ PAGES = {
     "import_leads.py": (None, None, None),
     "log_contacts.py": (None, None, None),
     "lead.py": (None, None, None),
+    "settings.py": (None, None, None),
     "workload.py": (*("Only a manager can see the workload of the team.",) * 2, None),
 }
 

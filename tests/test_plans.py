@@ -18,8 +18,9 @@ from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
 from lib.lost import Because
-from lib.models import Company, Lead, LeadEvent, Role
+from lib.models import Company, Lead, LeadEvent, Role, User
 from lib.scope import Scope
+from lib.sign_ins import SignIn
 from lib.views import VIEWS
 from tests.factories import make_company, make_firm, make_user
 
@@ -93,6 +94,13 @@ def _view(key: str):
     return lambda s, crowd: lists.page(s, crowd.rep, view.filter(crowd.rep, NOW), order=view.order)
 
 
+def _address(session: Session, crowd: Crowd) -> str:
+    """The rep's e-mail address, looked up once and before anything is recorded."""
+    if "address" not in session.info:
+        session.info["address"] = session.scalar(select(User.email).where(User.id == crowd.rep.user_id))
+    return session.info["address"]
+
+
 def _second_page(session: Session, crowd: Crowd, order: str) -> None:
     # The cursor of a page that is not recorded: it is the second page that this is about.
     wanted = LeadFilter()
@@ -132,6 +140,8 @@ READS = {
         *(f"ada{number}@example.com" for number in range(250)),
         *(f"linkedin.com/in/ada{number}" for number in range(250))]),
     "sign_in": lambda s, crowd: users.sign_in(s, crowd.rep.user_id),
+    "sign_in by address": lambda s, crowd: users.sign_in_by_address(s, SignIn(_address(s, crowd), NOW, NOW)),
+    "sign_in of a write": lambda s, crowd: users.sign_in(s, crowd.rep.user_id, SignIn(_address(s, crowd), NOW, NOW)),
 }
 _numbers = count()
 WRITES = {

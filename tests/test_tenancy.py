@@ -14,22 +14,25 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import (arrivals, assignment, attribution, bulk, columns, contact_changes, contact_summary, contacts,
+from lib import (arrivals, assignment, attribution, bulk, columns, company, contact_changes, contact_summary, contacts,
                  deliveries, exports, firms, funnel, hand_outs, history, imports, leads, leavers, lists, neighbours,
-                 once, pasted, replies, spreadsheets, staffing, undo, users, workload, writes)
+                 once, pasted, persons, replies, settings_log, spreadsheets, staffing, tags, team, tokens, undo, users,
+                 workload, writes)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
 from lib.history import Change, Outcome
 from lib.leads import ANYTHING, Edit
 from lib.lost import Because
-from lib.models import Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, Role, User
+from lib.models import (ApiToken, Company, ContactAttempt, IdempotencyKey, Lead, LeadCompany, LeadEvent, Role,
+                        SettingsEvent, User)
 from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
 MODULES = (users, leads, lists, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
            attribution, replies, funnel, workload, imports, exports, firms, writes,
-           assignment, hand_outs, leavers, staffing, arrivals, deliveries)
+           assignment, hand_outs, leavers, staffing, arrivals, deliveries, settings_log, team, company, tokens, tags,
+           persons)
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,12 @@ class Theirs:
     key: str
     contact: uuid.UUID
     edit_batch: uuid.UUID
+    token: uuid.UUID
 
 
 def nothing_there() -> Theirs:
     return Theirs(*(uuid.uuid4() for _ in range(4)), "nobody@example.com", "No Such Firm", "no-key",
-                  uuid.uuid4(), uuid.uuid4())
+                  uuid.uuid4(), uuid.uuid4(), uuid.uuid4())
 
 
 @pytest.fixture
@@ -69,8 +73,9 @@ def theirs(session, cast, now):
     contact_batch = contacts.log_contact(session, cast.alice, [lead_id], method="call", key=key, now=now).batch_id
     contact = attempts(session, lead_id)[0].id
     edit_batch = contact_changes.edit_contact(session, cast.alice, contact, {}, {"notes": "Hi"}, now=now).batch_id
+    token, _ = tokens.create(session, cast.alice, user_id=cast.alice.user_id, name="N8N", now=now)
     return Theirs(lead_id, cast.alice.user_id, batch, contact_batch, "ada@acme.example", "Analytical Engines", key,
-                  contact, edit_batch)
+                  contact, edit_batch, token)
 
 
 def events_of(session, batch_id):
@@ -117,7 +122,12 @@ def received(session, actor, it, now):
 
 def leaving(session, actor, it, now):
     empty = assignment.Plan(assignment.Strategy.ROUND_ROBIN, {}, {}, (), ())
-    return leavers.leave(session, replace(actor, role=Role.MANAGER, user_id=uuid.uuid4()), it.user, empty, now=now)
+    return leavers.leave(session, replace(actor, role=Role.MANAGER), it.user, empty, now=now)
+
+
+def as_manager(call):
+    """By a manager, whoever asks: what is in question is whose people, tokens and tags it finds."""
+    return lambda session, actor, it, now: call(session, replace(actor, role=Role.MANAGER), it, now)
 
 
 def recompute(session, actor, it, now):
@@ -192,8 +202,41 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "staffing.taking": lambda session, actor, it, now: it.user in staffing.taking(session, actor),
     "staffing.set_taking": lambda session, actor, it, now: staffing.set_taking(
         session, replace(actor, role=Role.MANAGER), it.user, staffing.Taking(False)),
+    "users.sign_out_everywhere": lambda session, actor, it, now: users.sign_out_everywhere(session, actor, now=now),
     "staffing.set_auto_assign": lambda session, actor, it, now: staffing.set_auto_assign(
         session, replace(actor, role=Role.MANAGER), "round_robin"),
+    "settings_log.page": as_manager(lambda session, actor, it, now: [
+        event.subject_id == it.token for event in settings_log.page(session, actor)]),
+    "settings_log.change": lambda session, actor, it, now: settings_log.change(
+        session, actor, "user", it.user, {"name": "Mine"}, now=now),
+    "team.everybody": as_manager(lambda session, actor, it, now: it.user in [
+        each.id for each in team.everybody(session, actor)]),
+    "team.change": as_manager(lambda session, actor, it, now: team.change(
+        session, actor, it.user, {"name": "Mine"}, now=now)),
+    "team.invite": as_manager(lambda session, actor, it, now: len(str(team.invite(
+        session, actor, email="new@example.com", name="New", now=now)))),
+    "team.add_service_user": as_manager(lambda session, actor, it, now: len(str(team.add_service_user(
+        session, actor, name="N8N", now=now)))),
+    "team.own_time_zone": lambda session, actor, it, now: team.own_time_zone(
+        session, replace(actor, user_id=it.user)),
+    "team.set_own_time_zone": lambda session, actor, it, now: team.set_own_time_zone(
+        session, replace(actor, user_id=it.user), "Asia/Tokyo", now=now),
+    "team.sign_out_everywhere": lambda session, actor, it, now: team.sign_out_everywhere(session, actor, now=now),
+    "team.is_erased": lambda session, actor, it, now: team.is_erased(session, actor, it.user),
+    "team.check_manager_remains": lambda session, actor, it, now: team.check_manager_remains(session, actor, it.user),
+    "company.settings": as_manager(lambda session, actor, it, now: company.settings(session, actor)),
+    "company.change": as_manager(lambda session, actor, it, now: company.change(
+        session, actor, {"follow_up_days": 9}, now=now)),
+    "tokens.create": as_manager(lambda session, actor, it, now: len(tokens.create(
+        session, actor, user_id=it.user, name="Mine", now=now))),
+    "tokens.revoke": as_manager(lambda session, actor, it, now: tokens.revoke(session, actor, it.token, now=now)),
+    "tokens.of_company": as_manager(lambda session, actor, it, now: it.token in [
+        each.id for each in tokens.of_company(session, actor)]),
+    "tags.counts": as_manager(lambda session, actor, it, now: tags.counts(session, actor)),
+    "tags.rename": as_manager(lambda session, actor, it, now: tags.rename(session, actor, "vip", "mine", now=now)),
+    "tags.remove": as_manager(lambda session, actor, it, now: tags.remove(session, actor, "vip", now=now)),
+    "bulk.change_each": lambda session, actor, it, now: bulk.change_each(
+        session, actor, [it.lead], "edited", lambda lead: {"score": 7}, uuid.uuid4, now=now),
     "deliveries.deliver": lambda session, actor, it, now: deliveries.deliver(
         session, actor, it.lead, {"score": 9, "enrichment_data": {"size": 1}}, now=now),
     "arrivals.receive": received,
@@ -252,6 +295,8 @@ INTERNAL = {
     "leads.hold_addresses",      # locks named by the actor's company
     "assignment.note_turns",     # writes who is next in the actor's company
     "assignment.take_turns",     # a lock named by the actor's company
+    "settings_log.record",       # adds the events of settings that its callers have changed
+    "tags.note_undone",          # and of tags that were put back
     "history.record",            # adds the events of leads that its callers have locked
     "contacts.insert_contacts",  # and their contacts
 }
@@ -286,7 +331,7 @@ def everything_of(session, cast):
     return [session.execute(select(*table.columns).where(table.c.company_id == cast.alice.company_id)
                             .order_by(*table.primary_key)).all()
             for table in (each.__table__ for each in (User, LeadCompany, Lead, ContactAttempt, LeadEvent,
-                                                      IdempotencyKey))]
+                                                      IdempotencyKey, ApiToken, SettingsEvent))]
 
 
 @pytest.mark.parametrize("name", DRIVEN)
@@ -311,7 +356,10 @@ def test_another_companys_rows_stay_as_they_are(session, cast, now, theirs, name
 
 @pytest.mark.parametrize("name", [
     name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once", "firms.made",
-                                            "staffing.set_auto_assign")])
+                                            "staffing.set_auto_assign", "users.sign_out_everywhere",
+                                            "team.sign_out_everywhere", "team.invite", "team.add_service_user",
+                                            "team.own_time_zone", "team.is_erased", "team.check_manager_remains",
+                                            "company.change")])
 def test_the_same_call_by_a_colleague_finds_it(session, cast, now, theirs, name):
     # Or the table would prove nothing: each call has to have something that it could have found.
     assert (answer(DRIVEN[name], session, cast.alice, theirs, now)
@@ -344,11 +392,17 @@ def test_every_function_that_takes_an_actor_is_in_the_table():
             if function.__module__ == module.__name__ and not name.startswith("_")
             and list(inspect.signature(function).parameters)[:1] == ["session"]} - public == {
         "users.sign_in",          # makes the actor
+        "users.sign_in_by_address",
         "users.demo_identities",  # the demo lets a visitor become anybody
         "leads.write",            # writes what its callers have locked
         "contacts.write_summaries",
         "contact_summary.pasts",  # reads of what its callers have locked
         "once.forget_old",        # housekeeping
+        "tokens.sign_in",         # makes the actor
+        "company.create",         # makes the company
+        "persons.find",           # for who works at the server's command line, who has all companies
+        "persons.collected",
+        "persons.erase",
         "writes.add",               # adds what its callers have scoped
         "writes.change_each",       # writes what its callers have locked
         "writes.plan_anew",         # concerns no rows

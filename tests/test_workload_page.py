@@ -1,18 +1,20 @@
 """The page Workload: who may open it, and that its numbers are those of the data access."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import pyarrow as pa
 import pytest
 from sqlalchemy import event
 
-from lib import attribution, contacts, funnel, leads, replies, workload
+from lib import attribution, contacts, funnel, leads, replies, staffing, workload
 from lib.errors import DatabaseUnavailable
 from lib.leads import Edit
 from lib.models import Status
 from lib.queries import NOBODY, Query
 from lib.scope import Scope
+from lib.staffing import Taking
 from lib.ui import charts, finder, progress, team_load, words
 from lib.users import sign_in
 from lib.views import OPEN
@@ -271,3 +273,31 @@ def test_the_bars_of_a_chart_have_the_numbers_of_the_table_behind_it(team, open_
     assert desks.groupby("name")["leads"].sum().to_dict() == table["Open"].to_dict()
     funnel_bars = next(each for each in drawn if list(each.get("name", ())) == list(words.STATUS.values()))
     assert list(funnel_bars["value"]) == list(frames(app)["Status", "Entered"]["Entered"])
+
+
+# ---------------------------------------------------------------- people
+
+
+def test_an_absence_that_cannot_be_is_refused_in_the_dialog_and_what_was_typed_stays(session, team, open_as):
+    app = open_as(team.mona)
+    app.button(key="people").click().run()
+    first, last = app.date_input
+    first.set_value(date(2030, 5, 10))
+    last.set_value(date(2030, 5, 1))
+    app.button(key=next(each.key for each in app.button if each.key.startswith("save:"))).click().run()
+
+    assert [each.value for each in app.error] == ["The absence has to end after it begins\\."]
+    assert [each.value for each in app.date_input] == [date(2030, 5, 10), date(2030, 5, 1)]
+    assert staffing.taking(session, team.mona)[team.alice.user_id] == Taking()
+
+
+def test_days_away_that_nobody_touched_keep_their_hour(session, team, open_as):
+    begins = datetime(2030, 5, 10, 9, 30, tzinfo=UTC)
+    held = Taking(away_from=begins, away_until=begins + timedelta(days=3))
+    staffing.set_taking(session, team.mona, team.alice.user_id, held)
+    app = open_as(team.mona)
+    app.button(key="people").click().run()
+    app.toggle[0].set_value(False)
+    app.button(key=next(each.key for each in app.button if each.key.startswith("save:"))).click().run()
+
+    assert staffing.taking(session, team.mona)[team.alice.user_id] == replace(held, takes_leads=False)

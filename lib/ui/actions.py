@@ -27,7 +27,7 @@ def draw(desk: Desk, actor: Actor, team: Sequence[Member], shown: Shown, *, key:
     if len(chosen) < len(listing.ids):
         listing.takes_all = False
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="actions"):
-        members = {str(each.id): each.name for each in team if each.is_active}
+        members = {str(each.id): each.name for each in team if each.can_own}
         none = not chosen
         _selection(shown, chosen)
         st.menu_button("Assign to", ["", *members], key="assign_selected", disabled=none,
@@ -97,7 +97,7 @@ def _position(shown: Shown) -> str:
         return "No leads"
     first = (listing.params[1].page - 1) * PAGE_SIZE + 1
     at = datetime.now(UTC).astimezone(words.zone())
-    demo = " · demo with invented data" if settings().is_demo else ""
+    demo = " · demo with invented data" if settings().is_open else ""
     return f"{first:,}–{first + len(shown.rows) - 1:,} of {listing.total} · as of {at:%H:%M}{demo}"
 
 

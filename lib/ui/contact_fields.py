@@ -119,7 +119,7 @@ def warn_of_colleagues(touches: Sequence[Row], now: datetime) -> None:
 
 def people(team: Sequence[Any], user_id: uuid.UUID) -> dict[uuid.UUID, str]:
     """Who can have made a contact, oneself first."""
-    return {user_id: "Me"} | {each.id: each.name for each in team if each.is_active and each.id != user_id}
+    return {user_id: "Me"} | {each.id: each.name for each in team if each.can_own and each.id != user_id}
 
 
 def _told(touch: Row, now: datetime) -> str:

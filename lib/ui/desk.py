@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as stored
+from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
@@ -17,12 +18,14 @@ from sqlalchemy.orm import Session
 
 from lib import db, leads, users
 from lib.auth import Actor
-from lib.errors import Conflict, LeadDeskError, OutcomeUnknown
+from lib.config import settings
+from lib.errors import Conflict, LeadDeskError, NotSignedIn, OutcomeUnknown
 from lib.fields import LABELS
 from lib.history import Outcome
 from lib.leads import Edit
 from lib.lost import Because
 from lib.models import Status
+from lib.sign_ins import SignIn
 from lib.ui import words
 
 
@@ -63,6 +66,10 @@ class Loss:
 class Desk:
     """What one browser tab holds between runs, apart from its widgets."""
 
+    signed_in: SignIn | None = None
+    """What the tab's owner signed in with; None while nobody has, and where nobody needs to."""
+    user_id: uuid.UUID | None = None
+    """Who was let in when that was last asked."""
     lock: threading.RLock = stored(default_factory=threading.RLock)
     outbox: list[Notice] = stored(default_factory=list)
     disputes: list[Dispute] = stored(default_factory=list)
@@ -102,22 +109,33 @@ def run(desk: Desk, user_id: uuid.UUID, work: Work, said: Words, *, form: str | 
     with desk.lock:
         try:
             try:
-                outcome = attempt(user_id, work)
+                outcome = attempt(desk, user_id, work)
             except OutcomeUnknown:
                 if not again_when_unknown:
                     raise
-                outcome = attempt(user_id, work)
+                outcome = attempt(desk, user_id, work)
         except LeadDeskError as error:
             report(desk, error, said, form=form)
         else:
             report(desk, outcome, said, form=form)
 
 
-def attempt(user_id: uuid.UUID, work: Work) -> Outcome:
+def attempt(desk: Desk, user_id: uuid.UUID, work: Work) -> Outcome:
     """The outcome of one command in one transaction of its own. Raises what the command raises."""
     with db.transaction() as session:
-        actor, _ = users.sign_in(session, user_id)
-        return work(session, actor)
+        return work(session, actor_of(desk, session, user_id))
+
+
+def actor_of(desk: Desk, session: Session, user_id: uuid.UUID) -> Actor:
+    """Who acts, with the role they have at this moment: a callback runs before the page asks who is looking.
+
+    Raises NotSignedIn when the tab's sign-in has come to its end, and NoAccess when the user has left.
+    """
+    if desk.signed_in is not None:
+        desk.signed_in.check(datetime.now(UTC))
+    elif not settings().is_open:
+        raise NotSignedIn("Sign in to go on.")
+    return users.sign_in(session, user_id, desk.signed_in)[0]
 
 
 def report(desk: Desk, outcome: Outcome | LeadDeskError, said: Words, *, form: str | None = None) -> None:

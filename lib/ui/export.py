@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, exports, users
+from lib import db, exports
 from lib.auth import Actor
 from lib.errors import LeadDeskError
 from lib.exports import EXPORT_LIMIT, Kind
 from lib.filters import LeadFilter
+from lib.ui import desk as desks
 from lib.ui import words
 from lib.ui.desk import Desk, Notice
 from lib.ui.grid import Listing
@@ -43,7 +44,7 @@ def _made(desk: Desk, user_id: uuid.UUID, kind: Kind, wanted: LeadFilter, order:
     def make() -> bytes:
         try:
             with db.transaction() as session:
-                actor, _ = users.sign_in(session, user_id)
+                actor = desks.actor_of(desk, session, user_id)
                 found = exports.write(session, actor, kind, wanted=wanted, order=order, only=only)
         except LeadDeskError as error:
             with desk.lock:

@@ -70,9 +70,9 @@ def _dialog(kind: str):
 
 def _choose(kind: str, actor: Actor, team: Sequence[Member], owner: uuid.UUID | None, turn: int) -> Plan:
     """What is asked for, as a plan made from the leads as they are now."""
-    people = {each.id: each.name for each in team if each.is_active}
+    people = {each.id: each.name for each in team if each.can_own}
     # Also those who have left, as long as they have leads.
-    everybody = words.owner_names(team, {each.id for each in team})
+    everybody = words.owner_names(team, {each.id for each in team if not each.is_service})
     if kind == EVEN:
         st.caption("Leads that are new, enriched or contacted move, those of the lowest score first. Conversations and "
                    "qualified leads stay with whom they are.")

@@ -1,25 +1,35 @@
 """Who is looking at the page."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, users
+from lib import db, sign_ins, users
 from lib.auth import Actor
 from lib.config import settings
-from lib.errors import LeadDeskError, NotAllowed
-from lib.models import Role
+from lib.errors import NoAccess, NotSignedIn
+from lib.sign_ins import SignIn
+from lib.ui import desk as desks
 from lib.ui import words
 from lib.users import Member
 
 # Read once per session: who can be chosen in a demo does not change under it, and every rerun would ask again.
 IDENTITIES = "demo_identities"
 CHOICE = "as"
+OPENED_AT = "opened_at"
+
+# What the shell has read, for as long as it runs the page: of this run and this thread only, since the next run and
+# every run of a fragment have to ask again.
+_of_this_run: ContextVar[tuple[Actor, list[Member]] | None] = ContextVar("of_this_run", default=None)
 
 
 def choose() -> None:
-    """In the demo, the menu of identities in the sidebar. There is none on a team's own database."""
-    if not settings().is_demo:
+    """In the demo, the menu of identities in the sidebar. There is none where people sign in."""
+    if not settings().is_open:
         return
     if IDENTITIES not in st.session_state:
         with db.transaction() as session:
@@ -37,24 +47,79 @@ def choose() -> None:
                    ".lead-desk.")
 
 
-def current_user_id() -> uuid.UUID:
-    """Raises NotAllowed when nobody is signed in."""
-    if settings().is_demo and st.session_state.get(CHOICE):
-        return uuid.UUID(st.session_state[CHOICE])
-    raise NotAllowed("Nobody is signed in.")
+def read() -> tuple[Actor, list[Member]]:
+    """The actor and their colleagues as they are at this moment.
+
+    Raises NotSignedIn for nobody, and NoAccess for somebody who may not use Lead Desk.
+    """
+    desk = desks.of_session()
+    try:
+        signed_in = _signed_in()
+        chosen = _chosen() if signed_in is None else None
+        with db.transaction() as session:
+            actor, team = (users.sign_in(session, chosen) if signed_in is None
+                           else users.sign_in_by_address(session, signed_in))
+    except (NotSignedIn, NoAccess):
+        desk.user_id = None
+        raise
+    desk.signed_in, desk.user_id = signed_in, actor.user_id
+    st.session_state[words.TIME_ZONE] = actor.time_zone
+    return actor, team
+
+
+@contextmanager
+def kept(actor: Actor, team: list[Member]) -> Iterator[None]:
+    """Let everything that is drawn in this run have what was just read."""
+    token = _of_this_run.set((actor, team))
+    try:
+        yield
+    finally:
+        _of_this_run.reset(token)
 
 
 def current() -> tuple[Actor, list[Member]]:
-    """The actor and their colleagues, read anew on every run. Raises NotAllowed for somebody without access."""
-    user_id = current_user_id()
-    with db.transaction() as session:
-        return users.sign_in(session, user_id)
-
-
-def role() -> Role | None:
-    """The actor's role, by which the menu shows its pages; None for nobody. The pages ask again themselves."""
+    """The actor and their colleagues, read anew for every run of the page and every run of a fragment."""
+    found = _of_this_run.get()
+    if found is not None:
+        return found
     try:
-        actor, _ = current()
-    except LeadDeskError:
-        return None
-    return actor.role
+        return read()
+    except (NotSignedIn, NoAccess):
+        # Only the whole page can be taken away, and the shell says why.
+        st.rerun()
+        raise
+
+
+def current_user_id() -> uuid.UUID:
+    """Whoever was last let in, without asking the database: what they write is checked against it when it is written.
+
+    Raises NotSignedIn when that is nobody.
+    """
+    if settings().is_open:
+        return _chosen()
+    user_id = desks.of_session().user_id
+    if user_id is None:
+        raise NotSignedIn("Sign in to go on.")
+    return user_id
+
+
+def was_let_in() -> bool:
+    """Whether this tab's owner was let in when that was last asked."""
+    return desks.of_session().user_id is not None
+
+
+def _signed_in() -> SignIn | None:
+    """What somebody signed in with; None where everybody may be anybody."""
+    chosen, now = settings(), datetime.now(UTC)
+    if chosen.auth:
+        return sign_ins.from_claims(st.user.to_dict(), chosen, now)
+    if chosen.trusted_proxy:
+        opened_at = st.session_state.setdefault(OPENED_AT, now)
+        return sign_ins.from_proxy(st.user.get("email"), opened_at, chosen, now)
+    return None
+
+
+def _chosen() -> uuid.UUID:
+    if settings().is_open and st.session_state.get(CHOICE):
+        return uuid.UUID(st.session_state[CHOICE])
+    raise NotSignedIn("Nobody is signed in.")

@@ -115,7 +115,7 @@ def choose_plan(draft: Draft, chosen: dict[int, str], actor: Actor, team: Sequen
         list(CHOICES), format_func=CHOICES.get, default=Duplicates.SKIP, required=True,
         key=f"duplicates:{draft.key}")
     st.caption(EFFECTS[duplicates])
-    owners = {str(each.id): each.name for each in team if each.is_active
+    owners = {str(each.id): each.name for each in team if each.can_own
               and (each.id == actor.user_id or actor.role != "rep")}
     with st.grid(3, min_column_width=220, gap="small", key="new_leads"):
         source = st.text_input("Source of new leads", value=f"import: {draft.table.name}"[:200], max_chars=200,

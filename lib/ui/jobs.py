@@ -138,7 +138,7 @@ def leave_form(desk: Desk, form: str) -> bool:
 def _run(desk: Desk, user_id: uuid.UUID, job: Job, work: Work, said: Words) -> None:
     try:
         outcome: Outcome | LeadDeskError = desks.attempt(
-            user_id, lambda session, actor: work(session, actor, job.progress))
+            desk, user_id, lambda session, actor: work(session, actor, job.progress))
     except LeadDeskError as error:
         outcome = error
     except Exception as error:

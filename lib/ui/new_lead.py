@@ -39,7 +39,7 @@ def draw_if_asked(desk: Desk) -> None:
             _leave()
             st.rerun()
         desk.lists["new"] = form
-    _dialog(desk, actor.user_id, form, {str(each.id): each.name for each in team if each.is_active})
+    _dialog(desk, actor.user_id, form, {str(each.id): each.name for each in team if each.can_own})
 
 
 @st.dialog("New lead", width="medium", icon=":material/person_add:", on_dismiss=lambda: _leave())

@@ -1,20 +1,20 @@
 """Who takes leads, and who leaves: a manager's dialogs."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from lib import db, leavers, staffing
-from lib.assignment import Strategy
+from lib.assignment import Plan, Strategy
 from lib.auth import Actor
 from lib.errors import Invalid
 from lib.history import Outcome
 from lib.staffing import Taking
 from lib.ui import desk as desks
-from lib.ui import hand_out, identity, jobs, statistics, words
+from lib.ui import forms, hand_out, identity, jobs, statistics, taking, words
 from lib.ui.desk import Desk
+from lib.ui.forms import Form
 from lib.users import Member
 
 ASKED = "people"
@@ -44,33 +44,28 @@ def _dialog(desk: Desk, team: Sequence[Member]) -> None:
     st.selectbox("Enriched leads that nobody owns are assigned", list(AUTO), format_func=AUTO.get,
                  index=list(AUTO).index(actor.auto_assign), key=f"auto:{desk.turn}", on_change=_on_auto,
                  args=(desk, actor.user_id, desk.turn))
-    people = {each.id: each.name for each in team if each.is_active}
+    people = {each.id: each.name for each in team if each.can_own}
     chosen = st.selectbox("Person", list(people), format_func=people.get, key="person")
-    form = f"{chosen}:{desk.turn}"
-    held = known.get(chosen, Taking())
-    zone = words.zone()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.toggle("Takes leads", value=held.takes_leads, key=f"takes:{form}")
-        st.number_input("Most open leads", value=held.most_open_leads, min_value=0, max_value=1_000_000, step=10,
-                        key=f"most:{form}", placeholder="Any number", width=160)
-        st.date_input("Away from", value=held.away_from and held.away_from.astimezone(zone).date(), key=f"from:{form}",
-                      format="YYYY-MM-DD", width=150)
-        # The last day away; the database has the moment from which they are back.
-        st.date_input("to", value=held.away_until and (held.away_until - timedelta(seconds=1)).astimezone(zone).date(),
-                      key=f"until:{form}", format="YYYY-MM-DD", width=150)
-    problem = desk.problems.get(form)
-    if problem is not None:
-        st.error(words.plain(str(problem)), icon=":material/error:")
+    form: Form = desk.lists[ASKED]
+    if form.about != chosen:
+        form.about = chosen
+        form.start_anew()
+    held = form.first(known.get(chosen, Taking()))
+    taking.fields(held, form.key)
+    forms.problem(desk, form)
     with st.container(horizontal=True, horizontal_alignment="right"):
-        st.button("Save", key=f"save:{form}", on_click=_on_save, args=(desk, actor.user_id, chosen, people[chosen], form))
-    with st.expander(f"{words.plain(people[chosen])} leaves", icon=":material/logout:", key=f"leaves:{form}"):
-        _leaving(desk, actor, people, chosen, form)
+        st.button("Save", key=f"save:{form.key}", on_click=_on_save,
+                  args=(desk, actor.user_id, people[chosen], form, form.key))
+    with st.expander(f"{words.plain(people[chosen])} leaves", icon=":material/logout:", key=f"leaves:{form.key}"):
+        leaving(desk, actor, people, chosen, form.key, lambda: desk.lists.pop(ASKED, None) is not None)
 
 
-def _leaving(desk: Desk, actor: Actor, people: dict[uuid.UUID, str], chosen: uuid.UUID, form: str) -> None:
-    """What becomes of their leads, and the button that does it."""
+def leaving(desk: Desk, actor: Actor, people: dict[uuid.UUID, str], chosen: uuid.UUID, form: str,
+            close: Callable[[], bool]) -> None:
+    """What becomes of their leads, and the button that does it. ``close`` closes the dialog, unless it is closed."""
     others = {None: "Choose a colleague"} | {each: name for each, name in people.items() if each != chosen}
-    to = st.selectbox("Conversations and qualified leads go to", list(others), format_func=others.get, key=f"talks:{form}")
+    to = st.selectbox("Conversations and qualified leads go to", list(others), format_func=others.get,
+                      key=f"talks:{form}")
     strategy = st.segmented_control("The other open leads", list(hand_out.STRATEGIES), key=f"rest:{form}",
                                     format_func=hand_out.STRATEGIES.get, default=Strategy.LEAST_LOADED, required=True)
     try:
@@ -79,40 +74,44 @@ def _leaving(desk: Desk, actor: Actor, people: dict[uuid.UUID, str], chosen: uui
     except Invalid as error:
         st.info(words.plain(str(error)), icon=":material/forum:")
         return
-    hand_out.preview(made, people)
+    if made.owners or made.left:
+        hand_out.preview(made, people)
     many = words.counted(len(made.owners), "open lead")
-    st.button(f"Hand over {many} and deactivate", type="primary", key=f"leave:{form}", on_click=_on_leave,
-              disabled=bool(made.left), args=(desk, actor.user_id, chosen, people[chosen], made))
+    st.button(f"Hand over {many} and deactivate" if made.owners else "Deactivate", type="primary", key=f"leave:{form}",
+              on_click=_on_leave, disabled=bool(made.left),
+              args=(desk, actor.user_id, chosen, people[chosen], made, close))
 
 
-def _on_leave(desk: Desk, user_id: uuid.UUID, leaver: uuid.UUID, name: str, made) -> None:
-    if ASKED not in desk.lists:
+def _on_leave(desk: Desk, user_id: uuid.UUID, leaver: uuid.UUID, name: str, made: Plan,
+              close: Callable[[], bool]) -> None:
+    if not close():
         return
-    _leave(desk)
+
+    def work(session, actor, progress) -> Outcome:
+        outcome = leavers.leave(session, actor, leaver, made, progress=progress)
+        # Somebody without a lead leaves no batch to undo; they are let in again under Settings.
+        return outcome if outcome.done else Outcome(None, [leaver])
 
     def said(outcome: Outcome) -> str:
         statistics.forget(desk)
+        if outcome.batch_id is None:
+            return f"{name} is deactivated."
         return f"{name} is deactivated, {words.counted(len(outcome.done), 'lead')} handed over."
 
-    jobs.start(desk, user_id, f"Handing over the leads of {name}", len(made.owners),
-               lambda session, actor, progress: leavers.leave(session, actor, leaver, made, progress=progress), said)
+    jobs.start(desk, user_id, f"Handing over the leads of {name}", len(made.owners), work, said)
 
 
-def _on_save(desk: Desk, user_id: uuid.UUID, chosen: uuid.UUID, name: str, form: str) -> None:
-    state, zone = st.session_state, words.zone()
-
-    def midnight(day: date | None) -> datetime | None:
-        return day and datetime.combine(day, time(), zone)
-
-    until = state[f"until:{form}"]
-    wanted = Taking(state[f"takes:{form}"], midnight(state[f"from:{form}"]),
-                    midnight(until and until + timedelta(days=1)), state[f"most:{form}"])
+def _on_save(desk: Desk, user_id: uuid.UUID, name: str, form: Form, key: str) -> None:
+    if form.key != key:
+        return
+    chosen, seen = form.about, form.seen
+    wanted = taking.typed(seen, key)
 
     def work(session, actor) -> Outcome:
-        staffing.set_taking(session, actor, chosen, wanted)
+        staffing.set_taking(session, actor, chosen, wanted, seen=seen)
         return Outcome(None, [chosen])
 
-    desks.run(desk, user_id, work, lambda outcome: f"Settings of {name} saved.", form=form)
+    forms.save(desk, user_id, form, work, lambda outcome: f"Settings of {name} saved.")
 
 
 def _on_auto(desk: Desk, user_id: uuid.UUID, turn: int) -> None:
@@ -127,7 +126,7 @@ def _on_auto(desk: Desk, user_id: uuid.UUID, turn: int) -> None:
 
 
 def _request(desk: Desk) -> None:
-    desk.lists[ASKED] = True
+    desk.lists[ASKED] = Form()
 
 
 def _leave(desk: Desk) -> None:

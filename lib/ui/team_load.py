@@ -57,7 +57,7 @@ def reps(team: Sequence[Member], loads: Mapping[uuid.UUID, Load]) -> list[Rep]:
     """Every rep, and whoever else has leads or made contacts; who has the most open leads comes first."""
     names = finder.owners(team)
     found = [Rep(each.id, names[str(each.id)], each.is_active, loads.get(each.id, Load())) for each in team
-             if each.id in loads or each.is_active and each.role is Role.REP]
+             if each.id in loads or each.can_own and each.role is Role.REP]
     return sorted(found, key=lambda each: (-each.open, each.name.lower()))
 
 

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from lib import db, users
+from lib import db
 from lib.auth import Actor
 from lib.errors import LeadDeskError
 from lib.ui import came_from, finder, lead_form, toolbar, words
+from lib.ui import desk as desks
 from lib.ui import listing as listings
 from lib.ui.desk import Desk, Notice
 from lib.ui.grid import Listing
@@ -123,7 +124,7 @@ def _page(desk: Desk, user_id: uuid.UUID, place: Place, page: int) -> Listing:
     """Another page of the list, which from here on is the one that the session has open."""
     held = desk.lists[place.key]
     with db.transaction() as session:
-        actor, _ = users.sign_in(session, user_id)
+        actor = desks.actor_of(desk, session, user_id)
         shown = listings.read(session, desk, actor, replace(held.params[1], page=page), datetime.now(UTC),
                                place.key)
     if not shown.rows:

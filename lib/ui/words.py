@@ -20,6 +20,8 @@ METHOD_ICON = {Method.EMAIL: ":material/mail:", Method.LINKEDIN: ":material/work
 DIRECTION = {Direction.OUTBOUND: "We reached out", Direction.INBOUND: "They got in touch"}
 OUTCOME = {outcome: outcome.value.replace("_", " ").capitalize() for outcome in ContactOutcome}
 LOST_REASON = {reason: reason.value.replace("_", " ").capitalize() for reason in LostReason}
+# Where a session keeps the time zone that its owner has chosen, if any: an IANA name.
+TIME_ZONE = "viewers_time_zone"
 ROLE = {Role.REP: "Rep", Role.TEAM_LEAD: "Team lead", Role.MANAGER: "Manager"}
 
 # The one place that gives a status its colour: the name Streamlit's badges take, and the mark of the same colour for
@@ -48,11 +50,14 @@ def plain(text: Any) -> str:
 
 
 def zone() -> tzinfo:
-    """The viewer's time zone, as the browser tells it; UTC where it does not."""
-    try:
-        return ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC
+    """The viewer's time zone: the one they have chosen, else the one that the browser tells, else UTC."""
+    for name in (st.session_state.get(TIME_ZONE), st.context.timezone):
+        try:
+            if name:
+                return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            continue
+    return UTC
 
 
 def time_of(at: datetime) -> str:
@@ -90,9 +95,9 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 
 
 def owner_names(team: Sequence[Member], owners: Collection[uuid.UUID | None]) -> dict[uuid.UUID, str]:
-    """Who can be chosen as an owner, by id: everybody active, and those of ``owners`` who have left but still own."""
+    """Who can be chosen as an owner, by id: every active person, and those of ``owners`` who have left but still own."""
     return {each.id: each.name if each.is_active else f"{each.name} (left)" for each in team
-            if each.is_active or each.id in owners}
+            if each.can_own or each.id in owners}
 
 
 def value_of(field: str, value: Any, people: dict[str, str]) -> str:

@@ -144,29 +144,28 @@ def test_a_second_app_on_the_same_folder_shares_the_database(own_app, database, 
     assert row(database, rita).status == "qualified"
 
 
-def test_it_ends_with_status_1_and_one_sentence_when_it_cannot_start(tmp_path):
-    for url, sentence in (("mysql://root@localhost/crm", "DATABASE_URL"),
-                          ("postgresql://nobody@127.0.0.1:1/crm", "cannot be reached")):
-        ended = subprocess.run(
-            [sys.executable, "-m", "streamlit", "run", "app.py"], cwd=ROOT, capture_output=True, text=True, timeout=60,
-            env=os.environ | {"DATABASE_URL": url, "STREAMLIT_SERVER_PORT": str(App(tmp_path).port)})
-
-        assert ended.returncode == 1
-        said = [line for line in ended.stderr.splitlines() if line.startswith("Lead Desk cannot start:")]
-        assert len(said) == 1 and sentence in said[0], ended.stderr
-        assert "Traceback" not in ended.stderr
+PROXY = {"TRUSTED_PROXY": "127.0.0.1", "FORWARDED_ALLOW_IPS": "",
+         "STREAMLIT_SERVER_TRUSTED_USER_HEADERS": '{"X-Email": "email"}'}
 
 
-def test_nobody_sees_anything_on_a_teams_own_database_without_signing_in(own_app, database, context, alice, rita):
-    team = App(own_app.folder.parent / "team", DATABASE_URL=postgres.ensure_running(own_app.folder))
-    team.folder.parent.mkdir(exist_ok=True)
-    team.start()
-    try:
-        for path in ("", f"lead?id={rita}", "my_queue", f"?as={alice.user_id}"):
-            page = context.new_page()
-            page.goto(f"{team.url}/{path}")
-            expect(page.get_by_text("Nobody is signed in.")).to_be_visible()
-            assert "Rita" not in page.content()
-            assert page.get_by_label("You are").count() == 0
-    finally:
-        team.stop()
+@pytest.mark.parametrize(("environment", "sentence"), [
+    ({"DATABASE_URL": "mysql://root@localhost/crm"}, "DATABASE_URL"),
+    ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/crm"} | PROXY, "cannot be reached"),
+    ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/crm"}, "people have to sign in"),
+    ({"STREAMLIT_SERVER_ADDRESS": "0.0.0.0"}, "listens on localhost only"),
+    (PROXY | {"TRUSTED_PROXY": ""}, "TRUSTED_PROXY must name the address of the proxy"),
+    (PROXY | {"FORWARDED_ALLOW_IPS": "*"}, "FORWARDED_ALLOW_IPS must be set and empty"),
+    (PROXY | {"STREAMLIT_SERVER_ENABLE_CORS": "false", "STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION": "false"},
+     "enableCORS"),
+])
+def test_it_ends_with_status_1_and_one_sentence_when_it_cannot_start(tmp_path, environment, sentence):
+    app = App(tmp_path, **environment)
+
+    ended = subprocess.run([sys.executable, "-m", "streamlit", "run", "app.py"], cwd=ROOT, capture_output=True,
+                           text=True, timeout=60, env=app.environment)
+
+    assert ended.returncode == 1
+    said = [line for line in ended.stderr.splitlines() if line.startswith("Lead Desk cannot start:")]
+    assert len(said) == 1 and sentence in said[0], ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not app.folder.exists()

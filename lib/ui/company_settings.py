@@ -1,0 +1,59 @@
+"""What holds for the whole company, as a form."""
+
+import uuid
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from lib import company, db, time_zones
+from lib.auth import Actor
+from lib.company import MOST_DAYS, CompanySettings
+from lib.history import Outcome
+from lib.ui import forms, people, statistics
+from lib.ui.desk import Desk
+from lib.ui.forms import Form
+
+PLACE = "company"
+
+
+def draw(desk: Desk, actor: Actor) -> None:
+    with db.transaction() as session:
+        held = company.settings(session, actor)
+    form: Form = desk.lists.setdefault(PLACE, Form())
+    if form.about != actor.user_id or (f"name:{form.key}" not in st.session_state and form.key not in desk.problems):
+        # Somebody else's, or drawn for the first time since another part was looked at: from what holds now.
+        form.about = actor.user_id
+        form.start_anew()
+    seen: CompanySettings = form.first(held)
+    zones, strategies = time_zones.names(), list(people.AUTO)
+    with st.container(width=560, key="company"):
+        st.text_input("Name of the company", value=seen.name, max_chars=200, key=f"name:{form.key}")
+        st.number_input("A follow-up is due after (days)", value=seen.follow_up_days, min_value=1,
+                        max_value=MOST_DAYS, step=1, key=f"days:{form.key}", width=260,
+                        help="“Follow-ups due” counts leads that are Contacted or Conversing and were last contacted "
+                             "longer ago than this.")
+        st.selectbox("Time zone", zones, index=zones.index(seen.time_zone) if seen.time_zone in zones else 0,
+                     key=f"zone:{form.key}", help="For what happens without anybody looking, such as reports through "
+                                                  "the API. Pages show times in each person's own zone.")
+        st.selectbox("Enriched leads that nobody owns are assigned", strategies, format_func=people.AUTO.get,
+                     index=strategies.index(seen.auto_assign), key=f"auto:{form.key}",
+                     help="To reps who take leads, are here and have room.")
+        forms.problem(desk, form)
+        st.button("Save", type="primary", key=f"save:{form.key}", on_click=_on_save,
+                  args=(desk, actor.user_id, form, form.key))
+
+
+def _on_save(desk: Desk, user_id: uuid.UUID, form: Form, key: str) -> None:
+    if form.key != key:
+        return
+    state, seen = st.session_state, form.seen
+    wanted = asdict(CompanySettings(state[f"name:{key}"], state[f"days:{key}"], state[f"zone:{key}"],
+                                    state[f"auto:{key}"]))
+
+    def work(session, actor: Actor) -> Outcome:
+        company.change(session, actor, wanted, seen=seen, now=datetime.now(UTC))
+        return Outcome(None, [actor.company_id])
+
+    statistics.forget(desk)
+    forms.save(desk, user_id, form, work, lambda outcome: "Settings of the company saved.")
