@@ -160,7 +160,7 @@ def test_no_page_shows_anything_more_to_somebody_who_has_left(session, cast, ope
 
     app.run()
 
-    assert [error.value for error in app.error] == ["You have no access to Lead Desk. Ask your manager to add you."]
+    assert [each.value for each in app.text] == ["You have no access to Lead Desk. Ask your manager to add you."]
     assert b"Quixwyrdsen" not in sent(app) and not app.metric and not app.button
 
 

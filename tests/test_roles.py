@@ -1,14 +1,15 @@
 """Who may do what: the table of the design, cell by cell."""
 
 import io
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from lib import (arrivals, assignment, attribution, bulk, columns, contact_changes, contacts, deliveries, hand_outs,
-                 imports, leads, leavers, spreadsheets, staffing, undo)
+from lib import (arrivals, assignment, attribution, bulk, columns, company, contact_changes, contacts, deliveries,
+                 hand_outs, imports, leads, leavers, settings_log, spreadsheets, staffing, tags, team, tokens, undo)
 from lib.arrivals import OnDuplicate
 from lib.auth import Actor
 from lib.errors import NotAllowed, NotFound
@@ -72,6 +73,8 @@ ACTS: dict[str, Callable[..., Any]] = {
     "bulk.tag": lambda session, cast, actor, lead_id, now: bulk.tag(session, actor, [lead_id], add=["vip"], now=now),
     "bulk.explain": lambda session, cast, actor, lead_id, now: bulk.explain(
         session, actor, [lead_id], Because("no_need"), now=now),
+    "bulk.change_each": lambda session, cast, actor, lead_id, now: bulk.change_each(
+        session, actor, [lead_id], "edited", lambda _lead: {"score": 9}, uuid.uuid4, now=now),
     "arrivals.receive": arrive,
     "imports.run": import_again,
 }
@@ -98,8 +101,8 @@ TABLE = {
     ("manager", "bob's"):        (YES,   YES,  YES, YES, YES,              YES,       SAME,   YES,   YES),
     ("manager", "unassigned"):   (YES,   YES,  YES, SAME, YES,             YES,       YES,    YES,   YES),
 }
-# And what is changed of it otherwise: enrich, deliver, set_status, tag, explain, receive, import.
-TABLE = {key: cells + ((OWNER if key == ("rep", "bob's") else YES),) * 7 for key, cells in TABLE.items()}
+# And what is changed of it otherwise: enrich, deliver, set_status, tag, explain, change_each, receive, import.
+TABLE = {key: cells + ((OWNER if key == ("rep", "bob's") else YES),) * 8 for key, cells in TABLE.items()}
 
 
 def another(cast, session, lead_id, actor):
@@ -222,6 +225,23 @@ MANAGING = {
     "staffing.set_auto_assign": lambda session, cast, actor, now: staffing.set_auto_assign(
         session, actor, "round_robin"),
     "attribution.recompute": lambda session, cast, actor, now: attribution.recompute(session, actor, now=now),
+    "team.everybody": lambda session, cast, actor, now: team.everybody(session, actor),
+    "team.invite": lambda session, cast, actor, now: team.invite(
+        session, actor, email="new@example.com", name="New", now=now),
+    "team.add_service_user": lambda session, cast, actor, now: team.add_service_user(
+        session, actor, name="N8N", now=now),
+    "team.change": lambda session, cast, actor, now: team.change(
+        session, actor, cast.bob.user_id, {"name": "Robert"}, now=now),
+    "company.settings": lambda session, cast, actor, now: company.settings(session, actor),
+    "company.change": lambda session, cast, actor, now: company.change(session, actor, {"follow_up_days": 9}, now=now),
+    "settings_log.page": lambda session, cast, actor, now: settings_log.page(session, actor),
+    "tags.counts": lambda session, cast, actor, now: tags.counts(session, actor),
+    "tags.rename": lambda session, cast, actor, now: tags.rename(session, actor, "vip", "big", now=now),
+    "tags.remove": lambda session, cast, actor, now: tags.remove(session, actor, "vip", now=now),
+    "tokens.create": lambda session, cast, actor, now: tokens.create(
+        session, actor, user_id=cast.bob.user_id, name="N8N", now=now),
+    "tokens.revoke": lambda session, cast, actor, now: tokens.revoke(
+        session, actor, tokens.create(session, cast.bob, user_id=cast.bob.user_id, name="Bob's", now=now)[0], now=now),
 }
 LEADING = {
     "hand_outs.from_pool": lambda session, cast, actor, now: hand_outs.from_pool(session, actor, now=now),
@@ -238,26 +258,29 @@ def test_the_team_is_a_managers_and_sharing_out_a_team_leads_too(session, cast, 
         return [session.execute(select(*table.columns).order_by(table.c.id)).all()
                 for table in (User.__table__, Company.__table__)]
     actor: Actor = getattr(cast, WHO[role])
-    before = staff()
+    lead_id = make_lead(session, cast.alice, tags=["vip"])
+    before = staff(), row(session, lead_id)
 
     if may:
         (MANAGING | LEADING)[act](session, cast, actor, now)
     else:
         with pytest.raises(NotAllowed, match="^Only a "):
             (MANAGING | LEADING)[act](session, cast, actor, now)
-        assert staff() == before
+        assert (staff(), row(session, lead_id)) == before
 
 
 # ---------------------------------------------------------------- all of them
 
 
-READS = {"users", "lists", "pasted", "neighbours", "history", "exports", "funnel", "workload", "replies"}
+READS = {"lists", "pasted", "neighbours", "history", "exports", "funnel", "workload", "replies"}
 # By its whole name where its module also has functions that change something.
-READ = {"leads.find", "leads.duplicates", "leads.refuse_known", "leads.lock", "assignment.turns", "contacts.recent",
+READ = {"users.check_can_own", "users.directory", "users.find", "leads.find", "leads.duplicates", "leads.refuse_known", "leads.lock", "assignment.turns", "contacts.recent",
         "contacts.find", "contacts.check_maker", "staffing.taking", "imports.check", "imports.known_by_address",
-        "attribution.shares", "once.was_used", "once.once"}
-# Adding leads and firms is everybody's; undoing goes through undo.undo, which asks whose it was.
-ANYBODYS = {"leads.create", "leads.create_once", "firms.made", "contact_changes.take_back", "contact_changes.put_back",
+        "attribution.shares", "once.was_used", "once.once", "tokens.of_company", "team.own_time_zone", "team.is_erased",
+        "team.check_manager_remains"}
+# Adding leads and firms is everybody's, as is what is one's own; undoing goes through undo.undo, which asks whose it was,
+# and the log of settings through what changes them.
+ANYBODYS = {"users.sign_out_everywhere", "team.set_own_time_zone", "team.sign_out_everywhere", "settings_log.change", "leads.create", "leads.create_once", "firms.made", "contact_changes.take_back", "contact_changes.put_back",
             "contact_changes.edit_back"}
 
 
