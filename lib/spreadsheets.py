@@ -19,9 +19,6 @@ from itertools import islice
 from typing import Any, BinaryIO
 from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 
 from lib.errors import Invalid
 
@@ -98,6 +95,8 @@ def from_csv_cell(text: str) -> str:
 
 def column_name(index: int) -> str:
     """What a spreadsheet calls the column, counted from 0: A, B, …"""
+    from openpyxl.utils import get_column_letter
+
     return get_column_letter(index + 1)
 
 
@@ -263,6 +262,10 @@ class _Open(io.RawIOBase):
 
 
 def _excel(file: BinaryIO) -> Iterator[list[str]]:
+    # Only whoever reads an Excel file waits for this and what it brings along.
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     broken = Invalid.field("file", "This Excel file is damaged, or no Excel file at all. Save it anew as .xlsx.")
     try:
         with zipfile.ZipFile(file) as archive:

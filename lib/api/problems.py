@@ -28,8 +28,10 @@ def answer(status: int, code: str, message: str, fields: Mapping[str, str] | Non
            headers: Mapping[str, str] | None = None, **more: Any) -> Response:
     """The one shape of an error."""
     error = {"code": code, "message": message, "fields": dict(fields or {}), **more}
-    # In ASCII: what is quoted may hold half a surrogate pair, which no UTF-8 can carry.
-    return Response(json.dumps({"error": error}), status, dict(headers or {}), "application/json")
+    # As text that people can read, since n8n shows it as it comes. What is quoted may hold half a surrogate pair, which
+    # UTF-8 cannot carry: JSON's own escape can.
+    packed = json.dumps({"error": error}, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    return Response(packed, status, dict(headers or {}), "application/json")
 
 
 def of_error(error: LeadDeskError) -> Response:
