@@ -59,6 +59,9 @@ NUMBERS = f"""
            last.* FROM (SELECT count(*), count(*) FILTER (WHERE assigned_to_user_id = %(me)s) FROM leads
                         WHERE company_id = %(company)s AND {DUE} AND last_contacted_at >= date_trunc('day', %(due)s)) AS last"""
 
+WORKLOAD = f"""
+    SELECT owner_id, status, sum(n) FROM lead_status_counts WHERE {ALL} GROUP BY 1, 2"""
+
 ROWS = f"""
     SELECT {LISTED} FROM leads l LEFT JOIN lead_companies c ON c.id = l.lead_company_id
     WHERE l.company_id = %(company)s AND l.id = ANY (%(ids)s)"""
@@ -83,12 +86,15 @@ SIGN_IN = """
 
 
 def page(condition: str, order: str = WAITING, *, offset: int = 0, count: str | None = None,
-         limit_of_count: int = 10_000) -> str:
-    """The ids first, from an index, and then fifty rows; beside them how many there are, up to a bound."""
+         limit_of_count: int = 10_000, whole: bool = False) -> str:
+    """The ids first, from an index, and then fifty rows; beside them how many there are, up to a bound, or ``whole``
+    rows with their owners, and no count."""
     key = order.rsplit(",", 1)[0].replace(" DESC", "").replace(" NULLS LAST", "").replace(" NULLS FIRST", "")
+    counted = (f"(SELECT count(*) FROM (SELECT 1 FROM leads WHERE {count or condition} LIMIT {limit_of_count + 1}) "
+               "AS counted)")
+    owner = "(SELECT u.name FROM users u WHERE u.id = l.assigned_to_user_id)"
     return f"""
-        SELECT {LISTED}, p.sorted_by, (SELECT count(*) FROM (SELECT 1 FROM leads WHERE {count or condition}
-                                                             LIMIT {limit_of_count + 1}) AS counted)
+        SELECT {f'l.*, c.name, {owner}' if whole else f'{LISTED}, {counted}'}, p.sorted_by
         FROM (SELECT id, {key} AS sorted_by FROM leads WHERE {condition} ORDER BY {order} LIMIT 51 OFFSET {offset}) AS p
         JOIN leads l ON l.id = p.id LEFT JOIN lead_companies c ON c.id = l.lead_company_id
         ORDER BY {order.replace(key, 'p.sorted_by').replace(' id', ' p.id')}"""

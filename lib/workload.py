@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (BigInteger, ColumnElement, DateTime, Float, Select, Text, and_, case, cast, extract, func, literal,
                         literal_column, null, or_, select, true, union_all)
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from lib import conversion, filters, views
 from lib.auth import Actor
-from lib.counts import BY_STATUS, NOBODY
+from lib.counts import BY_STATUS, NOBODY, OWN_FOLLOW_UPS
 from lib.models import ContactAttempt, Direction, Lead
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
@@ -100,6 +100,13 @@ def pool(session: Session, actor: Actor, *, now: datetime) -> Sequence[Unowned]:
     return [Unowned(*row) for row in found]
 
 
+def unassigned(session: Session, actor: Actor) -> int:
+    """How many open leads nobody owns: the sum of ``pool``."""
+    return session.scalar(select(cast(func.coalesce(func.sum(BY_STATUS.c.n), 0), BigInteger)).where(
+        BY_STATUS.c.company_id == actor.company_id, BY_STATUS.c.owner_id == NOBODY,
+        BY_STATUS.c.status.in_([status.value for status in views.OPEN])))
+
+
 def _part(kind: str | ColumnElement[str], user_id: ColumnElement[uuid.UUID], number: ColumnElement[int], *,
           key: ColumnElement[str] | None = None, other: ColumnElement[int] | None = None,
           at: ColumnElement[datetime] | None = None, seconds: ColumnElement[float] | None = None) -> Select:
@@ -124,8 +131,21 @@ def _open(actor: Actor) -> Select:
 
 
 def _due(actor: Actor, now: datetime) -> Select:
-    return _part("due", _OWNER, func.count(), at=func.min(_LEADS.c.last_contacted_at)).where(
-        _owned(actor, filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at < views.follow_ups_before(actor, now)))
+    """Counted by days as they are kept; only of the day on which the days run out is each lead looked at."""
+    before = views.follow_ups_before(actor, now).astimezone(UTC)
+    last_day = before.replace(hour=0, minute=0, second=0, microsecond=0)
+    due = and_(filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at < before)
+    counted = union_all(
+        select(OWN_FOLLOW_UPS.c.owner_id, OWN_FOLLOW_UPS.c.n).where(
+            OWN_FOLLOW_UPS.c.company_id == actor.company_id, OWN_FOLLOW_UPS.c.day < last_day.date()),
+        select(_OWNER, literal(1, BigInteger)).where(_owned(actor, due, _LEADS.c.last_contacted_at >= last_day)),
+    ).subquery()
+    # The oldest is the first in the order of the owner's list.
+    oldest = (select(_LEADS.c.last_contacted_at).where(
+        _LEADS.c.company_id == actor.company_id, _OWNER == counted.c.owner_id, due)
+        .order_by(_LEADS.c.last_contacted_at.asc().nulls_first()).limit(1).correlate(counted).scalar_subquery())
+    number = cast(func.sum(counted.c.n), BigInteger)
+    return _part("due", counted.c.owner_id, number, at=oldest).having(number != 0)
 
 
 def _waiting(actor: Actor, now: datetime) -> Select:

@@ -1,8 +1,10 @@
 """What the pages show, run in-process by Streamlit's own test harness."""
 
+import pytest
 from sqlalchemy import text
 
 from benchmarks.plans import recorded
+from lib.config import ROOT
 from lib.views import VIEWS
 from tests.factories import days_ago, make_lead
 
@@ -105,3 +107,67 @@ def test_a_day_that_cannot_be_understood_is_said_and_the_list_is_there(session, 
     assert [each.value.replace("\\", "") for each in app.warning] == [
         "“whenever” is not a day; write it like 2026-01-10 or 30 days ago."]
     assert not app.error
+
+
+# ---------------------------------------------------------------- who sees which page
+
+
+NO_SUCH_LEAD = "There is no such lead."
+# By page: what a rep, a team lead and a manager are told instead of seeing it; nothing where they see it.
+PAGES = {
+    "my_queue.py": (None, None, None),
+    "all_leads.py": (None, None, None),
+    "import_leads.py": (None, None, None),
+    "log_contacts.py": (None, None, None),
+    "lead.py": (None, None, None),
+    "settings.py": (None, None, None),
+    "workload.py": (*("Only a manager can see the workload of the team.",) * 2, None),
+}
+
+
+def test_every_page_is_in_the_table():
+    assert {page.name for page in (ROOT / "pages").glob("*.py")} == set(PAGES)
+
+
+def sent(app):
+    """Everything that the page has sent to the browser, tables among it."""
+    return b"".join(element.proto.SerializeToString() for element in app.main if getattr(element, "proto", None))
+
+
+@pytest.mark.parametrize(("page", "who", "told"), [
+    (page, who, told) for page, cells in PAGES.items() for who, told in zip(("alice", "tess", "mona"), cells, strict=True)])
+def test_each_role_sees_its_pages_and_its_company(session, cast, open_page, page, who, told):
+    for actor, name in ((cast.bob, "Quixwyrdsen"), (cast.olga, "Zzyzxwick")):
+        lead_id = make_lead(session, actor, owner=actor, last_name=name, status="contacted")
+        if actor is cast.bob:
+            ours = lead_id
+
+    app = open_page(getattr(cast, who), page=page, **({"id": str(ours)} if page == "lead.py" else {}))
+
+    assert [error.value for error in app.error] == ([told] if told else [])
+    assert b"Zzyzxwick" not in sent(app)
+    if page in ("all_leads.py", "lead.py"):
+        assert b"Quixwyrdsen" in sent(app)
+    if told:
+        assert not app.metric and not app.dataframe and not app.button
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_shows_anything_more_to_somebody_who_has_left(session, cast, open_page, page):
+    lead_id = make_lead(session, cast.mona, owner=cast.mona, last_name="Quixwyrdsen")
+    app = open_page(cast.mona, page=page, id=str(lead_id))
+    session.execute(text("UPDATE users SET is_active = false WHERE id = :id"), {"id": cast.mona.user_id})
+
+    app.run()
+
+    assert [each.value for each in app.text] == ["You have no access to Lead Desk. Ask your manager to add you."]
+    assert b"Quixwyrdsen" not in sent(app) and not app.metric and not app.button
+
+
+@pytest.mark.parametrize("who", ["alice", "tess", "mona"])
+def test_another_companys_lead_has_no_page(session, cast, open_page, who):
+    theirs = make_lead(session, cast.olga, owner=cast.olga, last_name="Zzyzxwick")
+
+    app = open_page(getattr(cast, who), page="lead.py", id=str(theirs))
+
+    assert [error.value for error in app.error] == [NO_SUCH_LEAD] and b"Zzyzxwick" not in sent(app)

@@ -280,6 +280,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "funnel.lost_reasons": lambda session, actor, it, now: funnel.lost_reasons(session, actor),
     "funnel.activity": lambda session, actor, it, now: funnel.activity(session, actor, "UTC", Scope(rep=it.user)),
     "workload.by_rep": lambda session, actor, it, now: workload.by_rep(session, actor, now=now),
+    "workload.unassigned": lambda session, actor, it, now: workload.unassigned(session, actor),
     "workload.pool": lambda session, actor, it, now: workload.pool(session, actor, now=now),
     "replies.by_channel": lambda session, actor, it, now: replies.by_channel(session, actor),
     "replies.by_attempt": lambda session, actor, it, now: replies.by_attempt(session, actor, Scope(rep=it.user)),

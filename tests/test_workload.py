@@ -101,8 +101,9 @@ def test_the_pool_is_that_of_a_slow_recomputation(session, cast, now, drawn):
                            if each["owner"] is None and each["status"] not in ("converted", "lost"))
         assert found == [Unowned(*key, expected[key]) for key in
                          sorted(expected, key=lambda key: (key[0], key[1] is None, key[1] or ""))]
+        assert workload.unassigned(session, cast.alice) == expected.total()
 
 
 def test_a_team_without_leads_has_nothing_on_any_desk(session, cast, now):
     assert workload.by_rep(session, cast.mona, now=now) == {}
-    assert workload.pool(session, cast.mona, now=now) == []
+    assert workload.pool(session, cast.mona, now=now) == [] and workload.unassigned(session, cast.mona) == 0

@@ -3,14 +3,16 @@
 It speaks HTTP and knows no rules; each call does what the page's button of the same name does.
 """
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute, Mount, Route
 
 from lib.api import health, problems, reading, reference, writing
 from lib.api.calls import Calls
-from lib.api.guard import Guard
+from lib.api.guard import KEPT_WHEN_EMPTY, Guard
 from lib.config import Settings, settings
 
 MOST_BYTES = 1_000_000
@@ -34,12 +36,26 @@ the same answer, marked `Idempotent-Replayed: true`, and changes nothing again.
 def routes() -> list[BaseRoute]:
     """Everything at and under /api, for the app that serves the pages too."""
     guarded = Guard(make())
-    return [Mount("/api", guarded), Route("/api", guarded)]
+    mount = Mount("/api", guarded)
+    # An address with a line break in it is the API's as well, and not an unknown one of the pages.
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return [mount, Route("/api", guarded)]
+
+
+class Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        """The contract, with what FastAPI cannot say: a parameter of the query that is empty counts as none."""
+        if self.openapi_schema is None:
+            for call in (call for path in super().openapi()["paths"].values() for call in path.values()):
+                for parameter in call.get("parameters", ()):
+                    if parameter["in"] == "query" and parameter["name"] not in KEPT_WHEN_EMPTY:
+                        parameter["allowEmptyValue"] = True
+        return self.openapi_schema
 
 
 def make(settings: Callable[[], Settings] = settings) -> FastAPI:
     """The application to be mounted under /api. Nothing is connected, and no setting read, before the first call."""
-    app = FastAPI(
+    app = Api(
         title="Lead Desk", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
         redirect_slashes=False, max_body_size=MOST_BYTES, generate_unique_id_function=lambda route: route.name)
     app.state.calls = Calls(settings)

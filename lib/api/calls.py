@@ -62,12 +62,21 @@ class Calls:
         return CapacityLimiter(max(1, min(chosen.api_workers, chosen.pool_size - 2)))
 
     @functools.cached_property
+    def prober(self) -> CapacityLimiter:
+        return CapacityLimiter(1)
+
+    @functools.cached_property
     def limiter(self) -> Limiter:
         return Limiter(self.settings().api_calls_per_second)
 
     async def in_thread(self, work: Callable[[], Any]) -> Any:
         """Do blocking work in one of the API's own threads."""
         return await to_thread.run_sync(work, limiter=self.workers)
+
+    async def beside_calls(self, work: Callable[[], Any]) -> Any:
+        """Do blocking work that has its turn also while all of the API's threads wait: an app that is busy, and
+        therefore taken for dead, would leave the others busier."""
+        return await to_thread.run_sync(work, limiter=self.prober)
 
     def base_url(self, request: Request) -> str:
         """Where this API is for the caller, without a slash at the end."""

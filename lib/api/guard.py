@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lib.api import problems
 
+# What a paging loop that never ends sends behind its last page has to be refused.
+KEPT_WHEN_EMPTY = ("cursor",)
 _INDEXED = re.compile(r"\[\d*\]$")
 
 
@@ -71,10 +73,7 @@ def _not_json(headers: dict[bytes, bytes]) -> str | None:
 
 
 def _plain(query: bytes) -> bytes:
-    """``status[0]=new&status[1]=lost`` as ``status=new&status=lost``, and without parameters that are empty.
-
-    An empty cursor stays, and is refused: a client that repeats its first page for ever would not notice otherwise.
-    """
+    """``status[0]=new&status[1]=lost`` as ``status=new&status=lost``, and without parameters that are empty."""
     if b"%5B" not in query and b"[" not in query and b"=&" not in query and not query.endswith(b"=") and b"=" in query:
         return query
     try:
@@ -82,5 +81,5 @@ def _plain(query: bytes) -> bytes:
     except ValueError:
         return query
     kept = [(name, value) for name, value in ((_INDEXED.sub("", name), value) for name, value in pairs)
-            if value != "" or name == "cursor"]
+            if value != "" or name in KEPT_WHEN_EMPTY]
     return urlencode(kept).encode("ascii")

@@ -15,7 +15,7 @@ router = APIRouter(tags=["Health"], responses={422: {"model": shapes.Error, "des
                                                 "about to stop."}})
 async def health(_query: Plain, request: Request) -> dict[str, str] | Response:
     """200 when calls can be sent here."""
-    why_not = await request.app.state.calls.in_thread(startup.readiness)
+    why_not = await request.app.state.calls.beside_calls(startup.readiness)
     if why_not:
         return problems.answer(503, "not_ready", why_not, headers={"Retry-After": "2"})
     return {"status": "ok"}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,5 +105,14 @@ def install(app: FastAPI) -> None:
         return of_validation(error.errors())
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> Response:
-        return of_status(error.status_code, headers=error.headers)
+    async def http(request: Request, error: HTTPException) -> Response:
+        methods = _methods(app.openapi()["paths"], request) if error.status_code == 405 else ()
+        return of_status(error.status_code, headers={"Allow": ", ".join(methods)} if methods else error.headers)
+
+
+def _methods(paths: Mapping[str, Mapping[str, Any]], request: Request) -> list[str]:
+    """The methods of the address, of which each may be a route of its own."""
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return sorted({method.upper() for template, methods in paths.items() for method in methods
+                   if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path)
+                   and (path not in paths or template == path)})

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
 from lib import auth, leads, lists, moments, users, workload
-from lib.api import shapes
+from lib.api import parameters, shapes
 from lib.api.calls import Asked, Reading
 from lib.errors import Invalid
 from lib.filters import LeadFilter
@@ -23,12 +24,21 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (503, "The database does not answer, or not in time. Nothing was written; try again."))}
 NOT_FOUND = {404: {"model": shapes.Error, "description": "There is no such lead."}}
 
+class _LeadConvertor(StringConvertor):
+    """Anything but the word of another address, which would otherwise be a lead for the methods that it lacks."""
+
+    regex = r"(?!batch$)[^/]+"
+
+
+register_url_convertor("lead", _LeadConvertor())
 router = APIRouter(responses=ERRORS)
 Plain = Annotated[shapes.NoQuery, Query()]
 
 
-@router.get("/leads", response_model=shapes.LeadPage, tags=["Leads"], summary="List leads")
-async def list_leads(query: Annotated[shapes.LeadQuery, Query()], call: Reading, request: Request) -> Response:
+@router.get("/leads", response_model=shapes.LeadPage, tags=["Leads"], summary="List leads",
+            openapi_extra=parameters.described(shapes.LeadQuery))
+async def list_leads(query: Annotated[shapes.LeadQuery, Depends(parameters.read(shapes.LeadQuery))], call: Reading,
+                     request: Request) -> Response:
     """A page of the company's leads that fit all that is given; `next` is the address of the page behind it."""
     def work(asked: Asked) -> shapes.LeadPage:
         if query.cursor == "":
@@ -38,15 +48,15 @@ async def list_leads(query: Annotated[shapes.LeadQuery, Query()], call: Reading,
         page = lists.page(asked.session, asked.actor, _wanted(asked, query), order=query.sort, limit=query.limit,
                           cursor=query.cursor, count=False, whole=True)
         return shapes.LeadPage(
-            data=[shapes.Lead.model_validate(row) for row in page.rows], next_cursor=page.next_cursor,
+            data=[shapes.lead(row) for row in page.rows], next_cursor=page.next_cursor,
             next=page.next_cursor and _next(call.calls.base_url(request), request, page.next_cursor),
             has_more=page.next_cursor is not None)
     return await call.run(work)
 
 
-@router.get("/leads/{lead_id}", response_model=shapes.Lead, responses=NOT_FOUND, tags=["Leads"], summary="Read a lead")
+@router.get("/leads/{lead_id:lead}", response_model=shapes.Lead, responses=NOT_FOUND, tags=["Leads"], summary="Read a lead")
 async def read_lead(lead_id: uuid.UUID, _query: Plain, call: Reading) -> Response:
-    return await call.run(lambda asked: shapes.Lead.model_validate(leads.find(asked.session, asked.actor, lead_id)))
+    return await call.run(lambda asked: shapes.lead(leads.find(asked.session, asked.actor, lead_id)))
 
 
 @router.get("/metrics", response_model=shapes.Metrics, tags=["Numbers"], summary="The four numbers")
@@ -67,12 +77,11 @@ async def team_workload(_query: Plain, call: Reading) -> Response:
     def work(asked: Asked) -> shapes.Workload:
         auth.check_manage(asked.actor, "see the workload of the team")
         loads = workload.by_rep(asked.session, asked.actor, now=asked.now)
-        pool = workload.pool(asked.session, asked.actor, now=asked.now)
         people = users.directory(asked.session, asked.actor)
         return shapes.Workload(
             data=[_load(person, loads.get(person.id, workload.Load())) for person in people
                   if person.id in loads or person.is_active and not person.is_service],
-            unassigned=sum(each.count for each in pool), as_of=asked.now)
+            unassigned=workload.unassigned(asked.session, asked.actor), as_of=asked.now)
     return await call.run(work)
 
 

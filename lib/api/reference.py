@@ -116,7 +116,7 @@ def _told(contract: dict[str, Any], schema: dict[str, Any], description: str, ne
 
 def _kind(contract: dict[str, Any], schema: dict[str, Any]) -> str:
     """A type in words: “text, up to 200 characters”, “one of new, enriched”."""
-    options = [each for each in schema.get("anyOf", ()) if each.get("type") != "null"]
+    options = [each for each in schema.get("anyOf", ()) if each.get("type") != "null" and "const" not in each]
     if options:
         return " or ".join(dict.fromkeys(_kind(contract, each) for each in options))
     if "$ref" in schema:

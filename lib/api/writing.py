@@ -81,11 +81,11 @@ async def _update(lead_id: uuid.UUID, body: shapes.LeadUpdate, _query: Plain, ca
 
 
 for _method, _summary in (("POST", "Update or enrich a lead"), ("PATCH", "Update or enrich a lead (the same)")):
-    router.add_api_route("/leads/{lead_id}", _update, methods=[_method], response_model=shapes.Lead, tags=["Leads"],
+    router.add_api_route("/leads/{lead_id:lead}", _update, methods=[_method], response_model=shapes.Lead, tags=["Leads"],
                          operation_id=f"{_method.lower()}_lead", summary=_summary, responses=NOT_FOUND | CLASH)
 
 
-@router.post("/leads/{lead_id}/assign", response_model=shapes.Assigned, responses=NOT_FOUND, tags=["Leads"],
+@router.post("/leads/{lead_id:lead}/assign", response_model=shapes.Assigned, responses=NOT_FOUND, tags=["Leads"],
              summary="Assign a lead")
 async def assign(lead_id: uuid.UUID, body: shapes.Assignment, _query: Plain, call: Writing,
                  _key: Key = None) -> Response:
@@ -96,7 +96,7 @@ async def assign(lead_id: uuid.UUID, body: shapes.Assignment, _query: Plain, cal
     return await call.run(work, body.model_dump(mode="json"))
 
 
-@router.post("/leads/{lead_id}/auto-assign", response_model=shapes.Assigned, responses=NOT_FOUND | CLASH, tags=["Leads"],
+@router.post("/leads/{lead_id:lead}/auto-assign", response_model=shapes.Assigned, responses=NOT_FOUND | CLASH, tags=["Leads"],
              summary="Assign to whoever is next")
 async def auto_assign(lead_id: uuid.UUID, query: Annotated[shapes.AutoAssignQuery, Query()], call: Writing,
                       _key: Key = None) -> Response:
@@ -108,7 +108,7 @@ async def auto_assign(lead_id: uuid.UUID, query: Annotated[shapes.AutoAssignQuer
     return await call.run(work)
 
 
-@router.post("/leads/{lead_id}/contact", response_model=shapes.Lead, responses=NOT_FOUND, tags=["Leads"],
+@router.post("/leads/{lead_id:lead}/contact", response_model=shapes.Lead, responses=NOT_FOUND, tags=["Leads"],
              summary="Log a contact")
 async def log_contact(lead_id: uuid.UUID, body: shapes.Contact, _query: Plain, call: Writing,
                       _key: Key = None) -> Response:
@@ -126,7 +126,7 @@ def _given(body: shapes.NewLead) -> dict[str, Any]:
 
 
 def _lead(asked: Asked, lead_id: uuid.UUID) -> shapes.Lead:
-    return shapes.Lead.model_validate(leads.find(asked.session, asked.actor, lead_id))
+    return shapes.lead(leads.find(asked.session, asked.actor, lead_id))
 
 
 def _assigned(asked: Asked, lead_id: uuid.UUID) -> shapes.Assigned:

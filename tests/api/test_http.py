@@ -165,3 +165,21 @@ def test_a_curl_line_is_the_call(client, contract, cast, caller, session):
 
         # There is no such lead or colleague as in the examples, and the workload is a manager's; the form is right.
         assert sent == method.upper() and answer.status_code in (200, 201, 403, 404), (line, answer.text)
+
+
+# ---------------------------------------------------------------- addresses
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), [
+    ("DELETE", "/api/leads", "GET, POST"), ("PATCH", "/api/leads/batch", "POST"), ("GET", "/api/leads/batch", "POST"),
+    ("OPTIONS", "/api/leads/5f0c7f6e-3d0f-4c52-9b1c-2f1a7c9d1e11", "GET, PATCH, POST"), ("PUT", "/api/health", "GET")])
+def test_a_method_that_an_address_lacks_is_answered_with_those_it_has(client, method, path, allowed):
+    answer = client.request(method, path)
+
+    error(answer, 405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
+
+
+def test_an_address_with_a_line_break_is_the_apis_as_well(cast, caller):
+    error(caller(cast.tess).get("/leads/x%0Ay"), 422, "invalid")
+    error(caller(cast.tess).get("/nothing%0Ahere"), 404, "not_found")
