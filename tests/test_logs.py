@@ -27,6 +27,9 @@ def as_before():
     root = logging.root
     before = root.handlers[:], root.level
     others = {name: (each.handlers[:], each.propagate, each.level) for name, each in known.items()}
+    # What an earlier test was about is none of these tests' business either.
+    logs._request_id.set(None)
+    logs._actor.set(None)
     yield
     root.handlers[:], root.level = before
     logging.captureWarnings(False)
