@@ -10,7 +10,7 @@ import streamlit as st
 from anyio import to_thread
 from starlette.middleware import Middleware
 
-from lib import api, sign_ins, startup
+from lib import api, entrance, headers, logs, sign_ins, startup
 from lib.config import settings
 from lib.errors import CannotStart
 from lib.proxies import OnlyFromProxy
@@ -29,6 +29,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
         print(f"Lead Desk cannot start: {error}", file=sys.stderr, flush=True)
         # The server would turn an exception into a traceback and a status of its own.
         os._exit(1)
+    startup.heed_the_signal_to_stop()
     yield
     await to_thread.run_sync(startup.stop)
 
@@ -38,8 +39,12 @@ def _user_headers() -> dict[str, str]:
 
 
 app = st.App(
-    Path(__file__).parent / "lib" / "shell.py", lifespan=lifespan, on_script_error=outage.explain,
+    Path(__file__).parent / "lib" / "shell.py",
+    lifespan=lifespan,
+    on_script_error=outage.explain,
     routes=api.routes(),
-    middleware=[Middleware(OnlyFromProxy, headers=_user_headers, proxies=lambda: settings().trusted_proxy),
+    # The first is the outermost: what is refused at the entrance has an id and the headers too.
+    middleware=[Middleware(logs.RequestIds), Middleware(headers.Headers), Middleware(entrance.Entrance),
+                Middleware(OnlyFromProxy, headers=_user_headers, proxies=lambda: settings().trusted_proxy),
                 Middleware(BackToPage)],
 )

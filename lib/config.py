@@ -9,7 +9,7 @@ import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,7 @@ from lib.errors import WrongSetting
 ROOT = Path(__file__).resolve().parent.parent
 SECRETS_FILE = ROOT / ".streamlit" / "secrets.toml"
 
+HOST = r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DATABASE_URL_EXPECTED = "an address such as postgresql://user:password@host:5432/database"
@@ -43,6 +44,12 @@ class Settings:
     """How many calls of one token are let in, lastingly."""
     public_url: str | None = None
     """Where people's browsers reach Lead Desk, such as https://leads.example.com or …/desk: no slash at the end."""
+    allowed_hosts: tuple[str, ...] = ()
+    """The names, in small letters and without a port, that a request may be addressed to; none means none is fixed."""
+    log_format: str = "text"
+    log_level: str = "INFO"
+    shutdown_delay_seconds: int = 0
+    shutdown_timeout_seconds: int = 30
     auth: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
     """The section [auth] of secrets.toml, as Streamlit reads it too; empty where nobody signs in by OpenID Connect."""
     trusted_proxy: tuple[Network, ...] = ()
@@ -73,17 +80,26 @@ class Settings:
         for file in [secrets_file] if secrets_file else named:
             secrets |= _secrets(file)
         values = {**secrets, **environ}
+        database_url = _database_url(_text(values, "DATABASE_URL"))
+        public_url = _public_url(_text(values, "PUBLIC_URL"))
         return cls(
-            database_url=_database_url(_text(values, "DATABASE_URL")),
+            database_url=database_url,
             pool_mode=_pool_mode(_text(values, "DATABASE_POOL_MODE") or cls.pool_mode),
             pool_size=_whole_number(values, "DATABASE_POOL_SIZE", cls.pool_size, at_most=100),
             statement_timeout_seconds=_whole_number(values, "DATABASE_TIMEOUT", cls.statement_timeout_seconds,
                                                     at_most=600, unit=" of seconds"),
             data_folder=_folder(_text(values, "LEAD_DESK_DATA")) or cls.data_folder,
+            public_url=public_url,
+            allowed_hosts=_allowed_hosts(_text(values, "ALLOWED_HOSTS"), public_url),
+            log_format=_one_of(values, "LOG_FORMAT", "json" if database_url else cls.log_format, ("json", "text")),
+            log_level=_one_of(values, "LOG_LEVEL", cls.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")),
+            shutdown_delay_seconds=_whole_number(values, "SHUTDOWN_DELAY", cls.shutdown_delay_seconds, at_least=0,
+                                                 at_most=60, unit=" of seconds"),
+            shutdown_timeout_seconds=_whole_number(values, "SHUTDOWN_TIMEOUT", cls.shutdown_timeout_seconds,
+                                                   at_most=600, unit=" of seconds"),
             api_workers=_whole_number(values, "API_WORKERS", cls.api_workers, at_most=100),
             api_calls_per_second=_whole_number(values, "API_CALLS_PER_SECOND", cls.api_calls_per_second,
                                                at_most=100_000),
-            public_url=_public_url(_text(values, "PUBLIC_URL")),
             auth=_section(secrets, "auth"),
             trusted_proxy=_networks("TRUSTED_PROXY", _text(values, "TRUSTED_PROXY")),
             sign_in_hours=_whole_number(values, "SIGN_IN_HOURS", None, at_most=720),
@@ -141,14 +157,33 @@ def _yes_or_no(name: str, text: str) -> bool:
     return text.lower() in ("yes", "true", "1")
 
 
-def _whole_number(values: Mapping[str, Any], name: str, default: int | None, *, at_most: int,
+def _whole_number(values: Mapping[str, Any], name: str, default: int | None, *, at_most: int, at_least: int = 1,
                   unit: str = "") -> int | None:
     text = _text(values, name)
     if not text:
         return default
-    if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= at_most:
-        raise _wrong(name, f"{name} is {text!r}, but it must be a whole number{unit} from 1 to {at_most}.")
+    if not re.fullmatch("[0-9]{1,6}", text) or not at_least <= int(text) <= at_most:
+        raise _wrong(name, f"{name} is {text!r}, but it must be a whole number{unit} from {at_least} to {at_most}.")
     return int(text)
+
+
+def _one_of(values: Mapping[str, Any], name: str, default: str, choices: Sequence[str]) -> str:
+    text = _text(values, name) or default
+    found = next((each for each in choices if each.lower() == text.lower()), None)
+    if found is None:
+        raise _wrong(name, f"{name} is {text!r}, but it must be {', '.join(choices[:-1])} or {choices[-1]}.")
+    return found
+
+
+def _allowed_hosts(text: str, public_url: str | None) -> tuple[str, ...]:
+    hosts = [each.strip().lower() for each in text.split(",") if each.strip()]
+    for host in hosts:
+        if not re.fullmatch(HOST, host):
+            raise _wrong("ALLOWED_HOSTS", f"ALLOWED_HOSTS names {host!r}, but it must be names of hosts without a "
+                                          "port, such as leads.example.com, separated by commas.")
+    if public_url:
+        hosts.append(re.sub(r":[0-9]+$", "", public_url.partition("://")[2].partition("/")[0]))
+    return tuple(dict.fromkeys(hosts))
 
 
 def _pool_mode(text: str) -> str:
@@ -172,8 +207,7 @@ def _public_url(text: str) -> str | None:
     if not text:
         return None
     # The host goes into headers and into the list of those that are answered, so nothing else may hide in it.
-    if not re.fullmatch(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?(?:/[\w.~-]+)*/?",
-                        text, re.IGNORECASE | re.ASCII):
+    if not re.fullmatch(rf"https?://(?:{HOST})(?::[0-9]{{1,5}})?(?:/[\w.~-]+)*/?", text, re.IGNORECASE | re.ASCII):
         raise _wrong("PUBLIC_URL", f"PUBLIC_URL is {_without_password(text)!r}, but it must be the address that people "
                                    "type, such as https://leads.example.com or https://example.com/leads.")
     scheme, _, rest = text.removesuffix("/").partition("://")

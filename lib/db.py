@@ -53,6 +53,8 @@ def connect(conninfo: str, settings: Settings) -> Engine:
         pool_timeout=POOL_SECONDS,
         pool_pre_ping=True,
         pool_recycle=1800,
+        # An error repeats its statement in the log and in what is raised; what was written is nobody's business there.
+        hide_parameters=True,
     )
     if pooled_by_transaction:
         @event.listens_for(engine, "begin")

@@ -170,22 +170,32 @@ def _first_line(error: DBAPIError) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m lib.schema stamp 0001``: take over a database that already has the tables from before V1."""
-    if len(arguments) != 2 or arguments[0] != "stamp":
-        print("usage: python -m lib.schema stamp REVISION", file=sys.stderr)
+    """``python -m lib.schema upgrade``: bring the database up to date without starting Lead Desk, as every start does.
+
+    ``python -m lib.schema stamp 0001``: take over a database that already has the tables from before V1.
+    """
+    is_upgrade = arguments == ["upgrade"]
+    if not is_upgrade and (len(arguments) != 2 or arguments[0] != "stamp"):
+        print("usage: python -m lib.schema upgrade\n       python -m lib.schema stamp REVISION", file=sys.stderr)
         return 2
-    chosen = settings()
-    if chosen.database_url is None:
-        print("Set DATABASE_URL to the database to take over.", file=sys.stderr)
-        return 1
     try:
-        with db.connect(chosen.database_url, chosen).connect() as connection:
-            stamp(connection, arguments[1])
-    except (DBAPIError, CommandError) as error:
+        chosen = settings()
+        if chosen.database_url is None:
+            print("Set DATABASE_URL to the database that is meant.", file=sys.stderr)
+            return 1
+        engine = db.connect(chosen.database_url, chosen)
+        if is_upgrade:
+            upgrade(engine)
+        else:
+            with engine.connect() as connection:
+                stamp(connection, arguments[1])
+    except (CannotStart, DBAPIError, CommandError) as error:
         reason = _first_line(error) if isinstance(error, DBAPIError) else error
-        print(f"Nothing was changed: {reason}", file=sys.stderr)
+        failed = "It could not be brought up to date" if is_upgrade else "Nothing was changed"
+        print(f"{failed}: {reason}", file=sys.stderr)
         return 1
-    print(f"The database is taken to be at revision {arguments[1]}. The next start brings it up to date.")
+    print("The database is up to date." if is_upgrade else
+          f"The database is taken to be at revision {arguments[1]}. The next start brings it up to date.")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from lib import logs
 from lib.auth import RULES
 from lib.errors import DatabaseUnavailable, NoAccess, NotSignedIn
 from lib.models import Role
@@ -17,6 +18,7 @@ PAGES = Path(__file__).parent.parent / "pages"
 # Files of our own: a Material icon for the tab would be fetched from an outside host.
 LOOKS = Path(__file__).parent / "ui"
 
+logs.begin()
 st.set_page_config(page_title="Lead Desk", page_icon=str(LOOKS / "icon.svg"), layout="wide", initial_sidebar_state=210)
 st.logo(str(LOOKS / "logo.svg"), size="medium")
 

@@ -1,17 +1,18 @@
 """What happens between “streamlit run app.py” and the first page, and at the end."""
 
+import asyncio
 import gc
 import logging
+import signal
 import threading
 import time
 from datetime import UTC, datetime
+from types import FrameType
 
-from lib import counts, db, once, postgres, sample, schema
+from lib import counts, db, logs, once, postgres, sample, schema
 from lib.config import settings
 from lib.errors import LeadDeskError
 
-# Transactions still running when the process is asked to end get this long to finish.
-DRAIN_SECONDS = 10
 # However often it is asked, the database is asked whether it answers no more often than this.
 READINESS_SECONDS = 1.0
 
@@ -33,6 +34,7 @@ def start() -> None:
     Raises CannotStart with one plain sentence.
     """
     chosen = settings()
+    logs.start(chosen.log_format, chosen.log_level)
     conninfo = postgres.ensure_running(chosen.data_folder) if chosen.is_demo else chosen.database_url
     engine = db.connect(conninfo, chosen)
     schema.upgrade(engine)
@@ -45,6 +47,31 @@ def start() -> None:
     # The modules and tables loaded until here stay for good; the collector need not look through them ever again.
     gc.collect()
     gc.freeze()
+    log.info("Lead Desk has started.")
+
+
+def heed_the_signal_to_stop() -> None:
+    """From SIGTERM on, say “not ready” for SHUTDOWN_DELAY seconds before the server closes its doors.
+
+    Called once the server has put its own handlers in place, in its main thread and event loop. A second signal closes
+    the doors at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    loop, close_the_doors = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+    if not callable(close_the_doors):
+        return
+
+    def wait_a_little(number: int, frame: FrameType | None) -> None:
+        delay = 0 if _is_stopping.is_set() else settings().shutdown_delay_seconds
+        _is_stopping.set()
+        if delay:
+            # A load balancer asks every few seconds; until it has asked, it goes on sending people here.
+            loop.call_soon_threadsafe(loop.call_later, delay, close_the_doors, number, None)
+        else:
+            close_the_doors(number, frame)
+
+    signal.signal(signal.SIGTERM, wait_a_little)
 
 
 def _keep_tidy() -> None:
@@ -91,9 +118,11 @@ def _why_not_ready() -> str | None:
 def stop() -> None:
     """Let running transactions finish, then let go of the database."""
     _is_stopping.set()
+    log.info("Lead Desk is stopping.")
     try:
-        if not db.drain(DRAIN_SECONDS):
-            log.warning("A transaction was still running after %s seconds and was cut off.", DRAIN_SECONDS)
+        seconds = settings().shutdown_timeout_seconds
+        if not db.drain(seconds):
+            log.warning("A transaction still ran after %d seconds and was cut off: it changed nothing.", seconds)
         db.engine().dispose()
     finally:
         if settings().is_demo:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from lib import logs
 from lib.auth import Actor
 from lib.errors import Invalid, NoAccess, NotFound, NotSignedIn
 from lib.models import Company, Role, User
@@ -120,6 +121,7 @@ def demo_identities(session: Session) -> list[Row]:
 
 
 def _actor(rows: Sequence[Row], signed_in: SignIn | None) -> tuple[Actor, list[Member]]:
+    logs.nobody()
     mine = next((row for row in rows if row.is_me), None)
     if mine is None or not mine.is_active or mine.is_service:
         raise NoAccess("You have no access to Lead Desk. Ask your manager to add you.")
@@ -129,6 +131,7 @@ def _actor(rows: Sequence[Row], signed_in: SignIn | None) -> tuple[Actor, list[M
     actor = Actor(user_id=mine.id, company_id=mine.company_id, name=mine.name, role=Role(mine.role),
                   company=mine.company, follow_up_days=mine.follow_up_days, auto_assign=mine.auto_assign,
                   time_zone=mine.time_zone)
+    logs.acting(actor.user_id, actor.company_id)
     return actor, [_member(row) for row in rows]
 
 

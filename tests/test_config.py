@@ -39,10 +39,13 @@ def test_it_is_a_demo_with_no_settings_at_all(load):
 def test_it_takes_every_setting_from_the_environment(load, tmp_path):
     found = load(DATABASE_URL="postgresql://lead@db/desk", DATABASE_POOL_MODE="transaction", DATABASE_POOL_SIZE="100",
                  DATABASE_TIMEOUT="600", LEAD_DESK_DATA=str(tmp_path / "data"),
-                 PUBLIC_URL="https://leads.example.com")
+                 PUBLIC_URL="https://leads.example.com", ALLOWED_HOSTS="desk, Other.example.com", LOG_FORMAT="text",
+                 LOG_LEVEL="warning", SHUTDOWN_DELAY="60", SHUTDOWN_TIMEOUT="600")
 
     assert found == Settings("postgresql://lead@db/desk", "transaction", 100, 600, tmp_path / "data",
-                             public_url="https://leads.example.com")
+                             public_url="https://leads.example.com",
+                             allowed_hosts=("desk", "other.example.com", "leads.example.com"), log_format="text",
+                             log_level="WARNING", shutdown_delay_seconds=60, shutdown_timeout_seconds=600)
     assert not found.is_demo
 
 
@@ -58,7 +61,8 @@ def test_it_prefers_the_environment_to_secrets_toml(load):
 
 def test_it_takes_a_blank_value_for_not_set(load):
     blank = dict.fromkeys(["DATABASE_URL", "DATABASE_POOL_MODE", "DATABASE_POOL_SIZE", "DATABASE_TIMEOUT",
-                           "LEAD_DESK_DATA", "PUBLIC_URL"], "  ")
+                           "LEAD_DESK_DATA", "PUBLIC_URL", "ALLOWED_HOSTS", "LOG_FORMAT", "LOG_LEVEL",
+                           "SHUTDOWN_DELAY", "SHUTDOWN_TIMEOUT"], "  ")
 
     assert load(**blank) == load()
 
@@ -131,7 +135,7 @@ def test_it_says_how_to_write_a_slash_in_a_password(load):
 
 @pytest.mark.parametrize("name, value", [
     (name, value)
-    for name, above in [("DATABASE_POOL_SIZE", "101"), ("DATABASE_TIMEOUT", "601")]
+    for name, above in [("DATABASE_POOL_SIZE", "101"), ("DATABASE_TIMEOUT", "601"), ("SHUTDOWN_TIMEOUT", "601")]
     for value in ["0", above, "-1", "1.5", "ten", "1_0", "٣", "9" * 5000]
 ])
 def test_it_names_the_number_that_is_wrong_and_its_limits(load, name, value):
@@ -189,6 +193,35 @@ def test_it_refuses_what_nobody_could_type_as_the_address(load, url):
     assert list(error.fields) == ["PUBLIC_URL"]
     assert error.message.startswith("PUBLIC_URL is '") and "https://leads.example.com" in error.message
     assert "lead:hunter2" not in error.message
+
+
+@pytest.mark.parametrize("host", ["https://leads.example.com", "leads.example.com:8443", "*.example.com", "a b", "a/b"])
+def test_it_refuses_a_host_that_is_no_name(load, host):
+    error = refusal(load, ALLOWED_HOSTS=f"desk, {host}")
+
+    assert list(error.fields) == ["ALLOWED_HOSTS"] and f"'{host}'" in error.message
+
+
+def test_it_allows_the_host_of_the_public_address_without_its_port(load):
+    assert load(PUBLIC_URL="https://Leads.example.com:8443/desk").allowed_hosts == ("leads.example.com",)
+    assert load(PUBLIC_URL="http://[::1]:8443").allowed_hosts == ("[::1]",)
+    assert load(PUBLIC_URL="http://[::1]").allowed_hosts == ("[::1]",)
+
+
+def test_it_logs_for_programs_on_a_teams_own_database_and_for_people_in_the_demo(load):
+    assert load().log_format == "text"
+    assert load(DATABASE_URL="postgresql://lead@db/desk").log_format == "json"
+
+
+@pytest.mark.parametrize(("name", "choices"), [("LOG_FORMAT", "json or text"),
+                                               ("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR")])
+def test_it_names_what_can_be_chosen_for_the_log(load, name, choices):
+    assert refusal(load, **{name: "loud"}).message == f"{name} is 'loud', but it must be {choices}."
+
+
+def test_it_may_stop_at_once_and_says_how_long_it_may_take(load):
+    assert load(SHUTDOWN_DELAY="0").shutdown_delay_seconds == 0
+    assert "from 0 to 60" in refusal(load, SHUTDOWN_DELAY="61").message
 
 
 def test_it_says_where_secrets_toml_is_no_toml(load):

@@ -4,8 +4,9 @@ import threading
 import uuid
 
 import pytest
+from sqlalchemy.orm import Session
 
-from lib import bulk, leads
+from lib import bulk, db, leads
 from lib.errors import Invalid
 from lib.history import Outcome
 from lib.ui import jobs
@@ -66,6 +67,31 @@ def test_stopping_it_leaves_everything_as_it_was(session, cast, desk, some, monk
     [notice] = ended(desk)
     assert (notice.text, notice.done) == ("Stopped. Nothing was changed.", False)
     assert {tuple(row(session, each).tags) for each in some} == {()}
+
+
+def test_the_end_of_the_process_waits_for_it(engine, committed_cast, desk, monkeypatch):
+    monkeypatch.setattr(jobs, "PATIENCE", 0)
+    working, go_on = threading.Event(), threading.Event()
+    with Session(engine) as session:
+        lead = make_lead(session, committed_cast.alice, owner=committed_cast.alice)
+        session.commit()
+
+    def slow(s, actor, progress):
+        outcome = bulk.tag(s, actor, [lead], add=["x"], progress=progress)
+        working.set()
+        assert go_on.wait(30)
+        return outcome
+
+    jobs.start(desk, committed_cast.alice.user_id, "Tag", 1, slow, lambda outcome: "Tagged.")
+    assert working.wait(30)
+    assert not db.drain(0.1)
+
+    go_on.set()
+
+    assert db.drain(30)
+    with Session(engine) as session:
+        assert row(session, lead).tags == ["x"]
+    ended(desk)
 
 
 def test_a_second_one_has_to_wait(cast, desk, some, monkeypatch):

@@ -417,9 +417,27 @@ def test_a_database_without_alembic_is_taken_over(fresh):
     check(fresh)
 
 
-def stamp(address: str, revision: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "lib.schema", "stamp", revision], cwd=ROOT, text=True,
+def command(address: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "lib.schema", *arguments], cwd=ROOT, text=True,
                           capture_output=True, timeout=PATIENCE, env=os.environ | {"DATABASE_URL": address})
+
+
+def stamp(address: str, revision: str) -> subprocess.CompletedProcess[str]:
+    return command(address, "stamp", revision)
+
+
+def test_a_command_brings_the_database_up_to_date(fresh, server):
+    move(fresh, "0008")
+    address = make_conninfo(server, dbname=column(fresh, "SELECT current_database()")[0])
+
+    for _ in range(2):
+        done = command(address, "upgrade")
+        assert (done.returncode, done.stdout) == (0, "The database is up to date.\n")
+    check(fresh)
+
+    refused = command("host=127.0.0.1 port=1 dbname=lead_desk", "upgrade")
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)
+    assert refused.stderr.startswith("It could not be brought up to date: The database cannot be reached")
 
 
 def test_a_command_takes_a_database_over(fresh, server):

@@ -189,6 +189,27 @@ def test_an_archive_that_is_no_workbook_is_refused():
     assert refusal(out.getvalue()).startswith("This Excel file is damaged")
 
 
+def test_a_workbook_that_asks_for_a_file_of_this_machine_gets_nothing(tmp_path):
+    (tmp_path / "secret").write_text("Confidential")
+    entity = f'<!DOCTYPE x [<!ENTITY stolen SYSTEM "file://{tmp_path}/secret">]>'
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook(["Name"], ["Ada"]))) as source, zipfile.ZipFile(out, "w") as target:
+        for entry in source.infolist():
+            text = source.read(entry).decode("utf-8")
+            if entry.filename.endswith(("sheet1.xml", "sharedStrings.xml")):
+                declaration, _, rest = text.rpartition("?>")
+                text = (f"{declaration}?>" if declaration else "") + entity + rest.replace("Ada", "&stolen;")
+            target.writestr(entry.filename, text)
+    assert b"&stolen;" in b"".join(zipfile.ZipFile(out).read(name) for name in zipfile.ZipFile(out).namelist())
+
+    try:
+        told = str(list(table(out.getvalue(), "leads.xlsx").rows()))
+    except Invalid as error:
+        told = str(error)
+
+    assert "Confidential" not in told
+
+
 def test_a_workbook_that_breaks_off_is_refused():
     good = workbook(["Name"], *[[f"Ada {number}"] for number in range(200)])
     out = io.BytesIO()

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from lib import db, once, tokens
+from lib import db, logs, once, tokens
 from lib.api import problems
 from lib.api.limits import Limiter
 from lib.auth import Actor
@@ -156,6 +156,7 @@ class Call:
     def _asked(self, session: Session) -> tuple[Asked, Any]:
         now = datetime.now(UTC)
         caller = tokens.sign_in(session, self.token, now=now)
+        logs.acting(caller.actor.user_id, caller.actor.company_id)
         if self.scope not in caller.scopes:
             raise NotAllowed(f"This API token may not {self.scope}; make one with the scope “{self.scope}”.")
         return Asked(session, caller.actor, now, ZoneInfo(caller.time_zone)), caller.token_id

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from lib import logs
 from lib.errors import DatabaseUnavailable, Duplicate, Invalid, LeadDeskError, NotSignedIn, TooManyRequests
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ def answer(status: int, code: str, message: str, fields: Mapping[str, str] | Non
 
 def of_error(error: LeadDeskError) -> Response:
     """What a refusal of the data access is answered with."""
+    logs.refused(log, error)
     headers, more = {}, {}
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = "Bearer"
@@ -54,9 +55,8 @@ def of_status(status: int, message: str = "", headers: Mapping[str, str] | None 
 
 
 def unexpected(error: Exception) -> Response:
-    """A mistake of ours: logged whole under a number, of which the caller learns only that."""
-    number = uuid.uuid4().hex[:12]
-    log.error("API call failed, error %s", number, exc_info=error)
+    """A mistake of ours: logged under a number, of which the caller learns only that."""
+    number = logs.report(log, error, "an API call")
     return answer(500, "internal_error", f"Something went wrong on our side (error {number}). Nothing was saved.",
                   error_id=number)
 

@@ -5,6 +5,7 @@ that touches nothing of Streamlit's, called from a widget's callback, under the 
 about it goes into an outbox, which the next run that gets so far empties.
 """
 
+import logging
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from lib import db, leads, users
+from lib import db, leads, logs, users
 from lib.auth import Actor
 from lib.config import settings
 from lib.errors import Conflict, LeadDeskError, NotSignedIn, OutcomeUnknown
@@ -27,6 +28,8 @@ from lib.lost import Because
 from lib.models import Status
 from lib.sign_ins import SignIn
 from lib.ui import words
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ def report(desk: Desk, outcome: Outcome | LeadDeskError, said: Words, *, form: s
     with desk.lock:
         desk.turn += 1
         if isinstance(outcome, LeadDeskError):
+            logs.refused(log, outcome)
             if form is None:
                 desk.outbox.append(Notice(str(outcome), done=False))
             else:
@@ -151,6 +155,9 @@ def report(desk: Desk, outcome: Outcome | LeadDeskError, said: Words, *, form: s
         if form is not None:
             desk.problems.pop(form, None)
             desk.saved_forms.add(form)
+        # One line for each way to be refused, not for each lead.
+        for error in {each.error.code: each.error for each in outcome.refused}.values():
+            logs.refused(log, error)
         for refusal in outcome.refused:
             if isinstance(refusal.error, Conflict):
                 desk.disputes.append(Dispute(refusal.error, refusal.name))

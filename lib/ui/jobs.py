@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from lib import undo
+from lib import logs, undo
 from lib.auth import Actor
 from lib.errors import DatabaseUnavailable, LeadDeskError
 from lib.history import Outcome
@@ -143,8 +143,7 @@ def _run(desk: Desk, user_id: uuid.UUID, job: Job, work: Work, said: Words) -> N
         outcome = error
     except Exception as error:
         # The thread's last words: without them the page would wait for an answer that never comes.
-        number = uuid.uuid4().hex[:8]
-        log.error("Unexpected error %s in a job", number, exc_info=error)
+        number = logs.report(log, error, "a job")
         outcome = Unexpected("Something went wrong on our side, and nothing was changed. If it happens again tell "
                              f"your administrator the number {number}.")
     with desk.lock:

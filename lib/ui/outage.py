@@ -1,13 +1,12 @@
 """What a visitor sees while something is broken: plain words, and a page that comes back by itself."""
 
 import logging
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
-from lib import db
+from lib import db, logs
 from lib.errors import DatabaseUnavailable, LeadDeskError
 
 RETRY_SECONDS = 2
@@ -24,13 +23,13 @@ def handled() -> Iterator[None]:
         log.warning("%s", error)
         _wait_for_database()
     except LeadDeskError as error:
+        logs.refused(log, error)
         st.error(str(error), icon=":material/block:")
 
 
 def explain(error: Exception) -> bool:
     """What Streamlit calls for an error nobody expected: a number to ask about, never a traceback."""
-    number = uuid.uuid4().hex[:8]
-    log.error("Unexpected error %s", number, exc_info=error)
+    number = logs.report(log, error, "a page")
     st.error(f"Something went wrong on our side. Nothing you saved before is lost. Reload the page, and if it happens "
              f"again tell your administrator the number {number}.", icon=":material/error:")
     return True

@@ -18,7 +18,7 @@ class App:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder / "data"
         self.log = folder / "app.log"
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://localhost:{self.port}"
         self.environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
             "LEAD_DESK_DATA": str(self.folder), "STREAMLIT_SERVER_PORT": str(self.port)} | environment
@@ -55,7 +55,7 @@ class App:
             self.process.wait(timeout=30)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]

@@ -78,8 +78,12 @@ def cast(session: Session) -> Cast:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin")
+    said = []
+    context.on("console", lambda message: said.append(message.text))
     yield context
     context.close()
+    # Whatever a test does: the page never asks for more than its policy allows.
+    assert [text for text in said if "Content Security Policy" in text] == []
 
 
 @pytest.fixture
