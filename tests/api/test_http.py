@@ -188,5 +188,5 @@ def test_an_address_with_a_line_break_is_the_apis_as_well(cast, caller):
 def test_a_parameter_that_is_given_twice_is_refused_unless_it_is_a_list(cast, caller):
     call = caller(cast.tess)
 
-    assert error(call.get("/leads?q=ada&q=grace"), 422, "invalid")["fields"] == {"q": "“q”: given twice."}
-    assert call.get("/leads?status=new&status=lost&tag=a&tag=b").status_code == 200
+    assert error(call("GET", "/leads?q=ada&q=grace"), 422, "invalid")["fields"] == {"q": "“q”: given twice."}
+    assert call("GET", "/leads?status=new&status=lost&tag=a&tag=b").status_code == 200
