@@ -252,7 +252,8 @@ LEADING = {
 
 
 @pytest.mark.parametrize(("act", "role", "may"), [
-    (act, role, role == "manager" or act in LEADING and role == "team lead") for act in MANAGING | LEADING for role in WHO])
+    (act, role, role == "manager" or act in LEADING and role == "team lead")
+    for act in MANAGING | LEADING for role in WHO])
 def test_the_team_is_a_managers_and_sharing_out_a_team_leads_too(session, cast, now, act, role, may):
     def staff() -> list[Any]:
         return [session.execute(select(*table.columns).order_by(table.c.id)).all()
@@ -274,13 +275,14 @@ def test_the_team_is_a_managers_and_sharing_out_a_team_leads_too(session, cast, 
 
 READS = {"lists", "pasted", "neighbours", "history", "exports", "funnel", "workload", "replies"}
 # By its whole name where its module also has functions that change something.
-READ = {"users.check_can_own", "users.directory", "users.find", "leads.find", "leads.duplicates", "leads.refuse_known", "leads.lock", "assignment.turns", "contacts.recent",
-        "contacts.find", "contacts.check_maker", "staffing.taking", "imports.check", "imports.known_by_address",
-        "attribution.shares", "once.was_used", "once.once", "tokens.of_company", "team.own_time_zone", "team.is_erased",
-        "team.check_manager_remains"}
-# Adding leads and firms is everybody's, as is what is one's own; undoing goes through undo.undo, which asks whose it was,
-# and the log of settings through what changes them.
-ANYBODYS = {"users.sign_out_everywhere", "team.set_own_time_zone", "team.sign_out_everywhere", "settings_log.change", "leads.create", "leads.create_once", "firms.made", "contact_changes.take_back", "contact_changes.put_back",
+READ = {"users.check_can_own", "users.directory", "users.find", "leads.find", "leads.duplicates", "leads.refuse_known",
+        "leads.lock", "assignment.turns", "contacts.recent", "contacts.find", "contacts.check_maker", "staffing.taking",
+        "imports.check", "imports.known_by_address", "attribution.shares", "once.was_used", "once.once",
+        "tokens.of_company", "team.own_time_zone", "team.is_erased", "team.check_manager_remains"}
+# Adding leads and firms is everybody's, and so is what is one's own; undoing goes through undo.undo, which asks whose it
+# was, and the log of settings through what changes them.
+ANYBODYS = {"team.set_own_time_zone", "team.sign_out_everywhere", "users.sign_out_everywhere",
+            "settings_log.change", "leads.create", "leads.create_once", "firms.made", "contact_changes.take_back", "contact_changes.put_back",
             "contact_changes.edit_back"}
 
 

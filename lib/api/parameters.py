@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 
 def read(model: type[BaseModel]) -> Callable[[Request], Awaitable[Any]]:
-    """A dependency that gives the query as this model. Of a parameter that is given twice, and is no list, the last
-    counts. Raises RequestValidationError, as FastAPI does."""
+    """A dependency that gives the query as this model. Raises RequestValidationError, as FastAPI does, and also for a
+    parameter that is given twice and is no list: either of the two would be overlooked."""
     many = {name for name, field in model.model_fields.items() if get_origin(field.annotation) is list}
 
     async def parameters(request: Request) -> Any:
@@ -21,6 +21,8 @@ def read(model: type[BaseModel]) -> Callable[[Request], Awaitable[Any]]:
         for name, value in request.query_params.multi_items():
             if name in many:
                 given.setdefault(name, []).append(value)
+            elif name in given:
+                raise RequestValidationError([{"type": "repeated", "loc": ("query", name), "msg": "Given twice"}])
             else:
                 given[name] = value
         try:

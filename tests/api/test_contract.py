@@ -1,4 +1,4 @@
-"""The API keeps to its own contract: Schemathesis calls everything that the OpenAPI document describes, rightly and wrongly.
+"""The API keeps to its contract: Schemathesis calls everything that the OpenAPI document describes, rightly and wrongly.
 
 ``CONTRACT_EXAMPLES`` sets how many requests it makes up for each call; the default is for every run, 500 for a night.
 """
@@ -86,7 +86,7 @@ def make_possible(case: schemathesis.Case, door: Door) -> None:
 
 
 def without_nul(value: Any) -> Any:
-    """PostgreSQL keeps no NUL in JSON, which can be said of a text in the contract, but not of any text in any object."""
+    """PostgreSQL keeps no NUL in JSON; the contract can say so of a text, but not of any text in any object."""
     match value:
         case dict():
             return {without_nul(name): without_nul(each) for name, each in value.items()}

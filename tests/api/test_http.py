@@ -183,3 +183,10 @@ def test_a_method_that_an_address_lacks_is_answered_with_those_it_has(client, me
 def test_an_address_with_a_line_break_is_the_apis_as_well(cast, caller):
     error(caller(cast.tess).get("/leads/x%0Ay"), 422, "invalid")
     error(caller(cast.tess).get("/nothing%0Ahere"), 404, "not_found")
+
+
+def test_a_parameter_that_is_given_twice_is_refused_unless_it_is_a_list(cast, caller):
+    call = caller(cast.tess)
+
+    assert error(call("GET", "/leads?q=ada&q=grace"), 422, "invalid")["fields"] == {"q": "“q”: given twice."}
+    assert call("GET", "/leads?status=new&status=lost&tag=a&tag=b").status_code == 200

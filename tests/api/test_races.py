@@ -215,9 +215,14 @@ def test_ten_thousand_leads_are_ten_thousand_leads_and_again_nothing(seen, commi
 # ---------------------------------------------------------------- load
 
 
+# On a team's own database the app starts only where people can sign in.
+BEHIND_A_PROXY = {"TRUSTED_PROXY": "192.0.2.1", "FORWARDED_ALLOW_IPS": "",
+                  "STREAMLIT_SERVER_TRUSTED_USER_HEADERS": '{"X-Auth-Request-Email": "email"}'}
+
+
 @pytest.fixture
 def whole_app(server: str, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    app = App(tmp_path_factory.mktemp("app"), DATABASE_URL=server)
+    app = App(tmp_path_factory.mktemp("app"), DATABASE_URL=server, **BEHIND_A_PROXY)
     app.start()
     yield app
     app.stop()
