@@ -114,7 +114,8 @@ class Assignment(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"userId": "5f0c7f6e-3d0f-4c52-9b1c-2f1a7c9d1e11"}]})
 
-    user_id: Annotated[uuid.UUID | None, Blank, Field(
+    # Here an empty text is no null: an expression that found nobody must not take the lead away from its owner.
+    user_id: Annotated[uuid.UUID | None, Field(
         validation_alias=AliasChoices("userId", "user_id"), description="May be called user_id too.")]
 
 

@@ -51,8 +51,9 @@ async def create_lead(body: shapes.NewLead, query: Annotated[OnDuplicateQuery, Q
              max_body_size=MOST_BYTES_OF_BATCH)
 async def create_leads(body: shapes.LeadBatch, query: Annotated[OnDuplicateQuery, Query()], call: Writing,
                        _key: Key = None) -> Response:
-    """Each row as in “Add a lead”, all in one transaction. A row that is refused is told in its place and stops no
-    other; the same request again changes nothing."""
+    """Each row as in “Add a lead”, all in one transaction. A row whose values are refused is told in its place and stops
+    no other; one with an unknown field or a value of another kind refuses the request, as all rows will have it. The same
+    request again changes nothing."""
     rows = [_given(each) for each in body.leads]
 
     def work(asked: Asked) -> shapes.BatchResult:

@@ -70,6 +70,15 @@ def test_assign_needs_to_be_told_whom(session, cast, caller):
     assert list(error(caller(cast.tess).post(f"/leads/{lead_id}/assign", {}), 422, "invalid")["fields"]) == ["userId"]
 
 
+@pytest.mark.parametrize("nobody", ["", " ", "null"])
+def test_a_text_that_names_nobody_leaves_the_lead_with_its_owner(session, cast, caller, nobody):
+    lead_id = make_lead(session, cast.tess, owner=cast.bob)
+
+    error(caller(cast.tess).post(f"/leads/{lead_id}/assign", {"userId": nobody}), 422, "invalid")
+
+    assert row(session, lead_id).assigned_to_user_id == cast.bob.user_id
+
+
 # ---------------------------------------------------------------- contact
 
 
