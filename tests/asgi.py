@@ -1,8 +1,16 @@
 """One call of an ASGI application, without a server: what a middleware makes of it."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+import contextvars
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+
+
+def run(work: Coroutine) -> None:
+    """Run it to its end in a thread of its own: Playwright leaves an event loop running in the one of the tests."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(contextvars.copy_context().run, asyncio.run, work).result()
 
 
 @dataclass
@@ -65,5 +73,5 @@ def call(app: Callable, path: str = "/", *, host: str | None = "localhost", sche
         elif message["type"] == "websocket.close":
             answer.closed = message["code"]
 
-    asyncio.run(app(scope, receive, send))
+    run(app(scope, receive, send))
     return answer

@@ -1,11 +1,11 @@
 """Headers that name somebody are believed when they come from the proxy, and taken off everything else."""
 
-import asyncio
 from ipaddress import ip_network
 
 import pytest
 
 from lib.proxies import OnlyFromProxy, is_proxy
+from tests.asgi import run
 
 PROXIES = (ip_network("10.0.0.5"), ip_network("192.168.7.0/24"), ip_network("fd00::/64"))
 SENT = [(b"host", b"leads.example"), (b"x-auth-request-email", b"alice@acme.example")]
@@ -20,7 +20,7 @@ def arrived(client, headers=SENT, *, kind="websocket", names=("X-Auth-Request-Em
         seen.update(scope)
 
     middleware = OnlyFromProxy(app, lambda: names, lambda: proxies)
-    asyncio.run(middleware({"type": kind, "client": client, "headers": list(headers)}, None, None))
+    run(middleware({"type": kind, "client": client, "headers": list(headers)}, None, None))
     return seen["headers"]
 
 
@@ -62,7 +62,7 @@ def test_what_is_no_request_passes():
     async def app(scope, receive, send):
         seen.append(scope)
 
-    asyncio.run(OnlyFromProxy(app, lambda: ("X",), lambda: ())({"type": "lifespan"}, None, None))
+    run(OnlyFromProxy(app, lambda: ("X",), lambda: ())({"type": "lifespan"}, None, None))
 
     assert seen == [{"type": "lifespan"}]
 

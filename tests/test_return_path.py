@@ -1,11 +1,11 @@
 """Signing in leads back to the page that was asked for, and never to another site."""
 
-import asyncio
 from urllib.parse import quote
 
 import pytest
 
 from lib.return_path import BackToPage, is_page
+from tests.asgi import run
 
 HOST = b"leads.example"
 
@@ -23,7 +23,7 @@ def answer(path: str, *, location: str = "/", status: int = 302, query: str = ""
 
     scope = {"type": "http", "path": path, "query_string": query.encode(), "headers": [
         (b"host", HOST), *((name.encode(), value.encode("latin-1")) for name, value in headers.items())]}
-    asyncio.run(BackToPage(app)(scope, None, send))
+    run(BackToPage(app)(scope, None, send))
     assert [each["type"] for each in sent] == ["http.response.start", "http.response.body"]
     return dict(sent[0]["headers"])
 
