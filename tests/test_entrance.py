@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from lib import entrance
+from lib import api, entrance
+from lib.api import writing
 from lib.config import Settings
 from tests.asgi import answering, call
 
@@ -128,6 +129,7 @@ def test_the_other_doors_are_open(configured, path):
 
 
 @pytest.mark.parametrize(("path", "limit"), [("/api/leads", entrance.BODY_BYTES), ("/", entrance.BODY_BYTES),
+                                             ("/api/leads/batch", entrance.BATCH_BYTES),
                                              ("/_stcore/upload_file/session/file", entrance.UPLOAD_BYTES)])
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger(configured, path, limit):
     at = configured()
@@ -137,6 +139,10 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(configured, path, lim
     assert answer.status == 413 and answer.seen == []
     assert f"This is too large: at most {limit // MB} MB are taken here." in answer.body.decode()
     assert answer.headers["connection"] == "close"
+
+
+def test_the_api_gets_what_it_takes_and_a_little_more():
+    assert entrance.BODY_BYTES > api.MOST_BYTES and entrance.BATCH_BYTES > writing.MOST_BYTES_OF_BATCH
 
 
 def test_a_program_is_refused_in_the_shape_of_the_api(configured):
