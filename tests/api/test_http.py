@@ -1,11 +1,14 @@
 """What every answer has in common, whatever was asked."""
 
+import logging
 import re
 import shlex
+import threading
 
 import pytest
 
-from lib.api import reference, writing
+from lib import logs
+from lib.api import problems, reference, writing
 from lib.api.limits import Limiter
 from lib.config import Settings
 from tests.api.test_leads import count, error
@@ -86,6 +89,21 @@ def test_next_is_behind_the_public_address_where_there_is_one(cast, caller, monk
     assert call.client.get("/api/openapi.json").json()["servers"] == [{"url": "https://example.com/desk/api"}]
 
 
+@pytest.mark.parametrize(("path", "status"), [("/workload", 403), ("/metrics", 500)])
+def test_who_was_refused_or_met_a_mistake_of_ours_is_known_to_the_log(cast, caller, monkeypatch, caplog, path, status):
+    def broken(*_given, **_more):
+        raise RuntimeError("a mistake")
+    monkeypatch.setattr("lib.lists.numbers", broken)
+    named, handler = [], logging.Handler()
+    handler.emit = lambda _record: named.append(logs._actor.get())
+    monkeypatch.setattr(problems.log, "handlers", [handler])
+    caplog.set_level(logging.INFO, problems.log.name)
+
+    assert caller(cast.alice).get(path).status_code == status
+
+    assert named == [(cast.alice.user_id, cast.alice.company_id)]
+
+
 # ---------------------------------------------------------------- rate
 
 
@@ -107,6 +125,16 @@ def test_a_repeat_costs_next_to_nothing():
     for _ in range(50):
         assert limiter.take(b"n8n") == 0
         limiter.give_back(b"n8n")
+
+
+def test_buckets_are_touched_by_one_thread_only(cast, caller, monkeypatch):
+    threads = set()
+    for name in ("take", "give_back"):
+        monkeypatch.setattr(Limiter, name, lambda *_given: threads.add(threading.get_ident()) or 0)
+    call = caller(cast.tess)
+
+    assert [call.post("/leads", ADA, key="run-1").status_code for _ in range(2)] == [201, 201]
+    assert len(threads) == 1
 
 
 def test_who_called_long_ago_is_forgotten(monkeypatch):
