@@ -60,6 +60,17 @@ def test_a_body_that_is_too_large_is_refused_unread(session, cast, caller, path)
           "too_large")
 
 
+@pytest.mark.parametrize("token", [None, "ldk_unknown"])
+@pytest.mark.parametrize("length", ["stated", "left out"])
+def test_a_large_body_of_a_stranger_is_not_read(client, token, length):
+    body = b"[" * 200_000
+
+    answer = client.post("/api/leads", content=body if length == "stated" else iter([body]), headers={
+        "Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})})
+
+    error(answer, 401, "not_signed_in")
+
+
 def test_a_batch_may_be_larger_than_a_lead(session, cast, caller):
     rows = [{"last_name": f"Lead {number}", "notes": "x" * 15_000} for number in range(100)]
 
