@@ -9,13 +9,14 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from lib import uploads
 from lib.config import settings
 
 # The file itself may have 50 MB (.streamlit/config.toml); the form around it needs a little more.
 UPLOAD_BYTES = 50 * 1024 * 1024 + 64 * 1024
 # More than lib/api takes, for a batch of leads too, which refuses in its own words.
 BODY_BYTES, BATCH_BYTES = 2 * 1024 * 1024, 10 * 1024 * 1024
-UPLOADS, BATCHES = re.compile(r"/_stcore/upload_file/"), re.compile(r"^/api/leads/batch$")
+UPLOADS, BATCHES = re.compile(r"/_stcore/upload_file/([^/]*)"), re.compile(r"^/api/leads/batch$")
 API = re.compile(r"/api(?:/|$)")
 # Streamlit's figures about itself, which it shows to anybody, and its door for programs, which knows nothing of our
 # tokens and answers even while it is switched off.
@@ -47,6 +48,10 @@ class Entrance:
                 return
             if CLOSED.search(scope["path"]):
                 await _refuse(scope, send, 404, "not_found", "Not found.")
+                return
+            upload = UPLOADS.search(scope["path"])
+            if upload and not uploads.is_allowed(upload[1]):
+                await _refuse(scope, send, 403, "not_allowed", "Sign in to send files.")
                 return
             await self._with_a_small_body(scope, receive, send)
             return
