@@ -52,6 +52,12 @@ def test_a_body_that_cannot_be_read_says_why(session, cast, caller, content, kin
     assert error(answer, status, code)["message"] and count(session, cast.tess) == 0
 
 
+def test_a_body_that_is_wrong_all_over_is_not_told_so_for_each_place(cast, caller):
+    answer = caller(cast.tess).post("/leads", {f"field {number}": 1 for number in range(5_000)})
+
+    assert len(error(answer, 422, "invalid")["fields"]) == problems.MOST_TOLD
+
+
 @pytest.mark.parametrize("path", ["/leads", "/leads/batch"])
 def test_a_body_that_is_too_large_is_refused_unread(session, cast, caller, path):
     size = 10_000_001 if path.endswith("batch") else 1_000_001
