@@ -29,8 +29,8 @@ def deliver(session: Session, actor: Actor, lead_id: uuid.UUID, values: Mapping[
 
     With ``enrichment_data``, or the status ``enriched``, it is an enrichment (``enrich``); any other status has to be a
     step forward. Where one of its other values is refused, that is raised, and what was found out goes with the
-    caller's transaction. Raises NotFound, NotAllowed, Invalid, Duplicate and WouldMoveBack; a clash of enriched addresses
-    is among the refusals.
+    caller's transaction. Raises NotFound, NotAllowed, Invalid, Duplicate and WouldMoveBack; a clash of enriched
+    addresses is among the refusals.
     """
     now = now or datetime.now(UTC)
     values = dict(values)

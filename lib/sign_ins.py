@@ -16,8 +16,8 @@ from lib.config import Settings
 from lib.errors import CannotStart, NoAccess, NotSignedIn
 
 # Microsoft's names for the directories of everybody, as it takes them itself: in any letters, on each of its hosts.
-ANYBODYS_DIRECTORY = re.compile(r"//[^/]*(?:microsoftonline|windows|chinacloudapi)\.[^/]+/(?:common|organizations|consumers)"
-                                r"(?:/|$)", re.IGNORECASE)
+ANYBODYS_DIRECTORY = re.compile(r"//[^/]*(?:microsoftonline|windows|chinacloudapi)\.[^/]+/"
+                                r"(?:common|organizations|consumers)(?:/|$)", re.IGNORECASE)
 # The most that a sign-in lasts where SIGN_IN_HOURS does not say otherwise.
 WORKING_DAY = timedelta(hours=12)
 COOKIE_SECRET_LENGTH = 32
