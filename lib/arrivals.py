@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from lib import conversion, firms, history, imports, leads, lost, writes
 from lib.auth import Actor
 from lib.errors import Duplicate, Invalid, LeadDeskError
-from lib.fields import CHECKS, linkedin_key
+from lib.fields import CHECKS, clean, linkedin_key
 from lib.history import Change
 from lib.leads import ANYTHING, Edit
 from lib.models import Lead, Status
@@ -124,13 +124,16 @@ class _Delivery:
         if len(matches) > 1:
             raise Invalid.field("linkedin_url", "The e-mail address is that of one lead, the LinkedIn address that of "
                                                 "another.")
-        self.known |= dict.fromkeys(_keys(values), lead_id)
         if lead_id in self.fresh:
             held = self.fresh[lead_id]
             wanted = _wanted(values, held.get("status", Status.NEW), held.get("tags"), held.get("enrichment_data"))
+            # The tags of several rows together may be more than a lead can have, as no edit looks at them any more.
+            wanted |= {"tags": clean("tags", wanted["tags"])} if "tags" in wanted else {}
+            self.known |= dict.fromkeys(_keys(values), lead_id)
             changes = {name: value for name, value in wanted.items() if held.get(name) != value}
             held |= changes
             return Arrival(Fate.UPDATED if changes else Fate.UNCHANGED, lead_id)
+        self.known |= dict.fromkeys(_keys(values), lead_id)
         self.updates[number] = (lead_id, values)
         return Arrival(Fate.UNCHANGED, lead_id)
 

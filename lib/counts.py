@@ -38,6 +38,7 @@ OWN_FOLLOW_UPS = _counts("owner_follow_up_counts", _id("company_id"), _id("owner
 """The same of those that somebody owns, by owner."""
 
 _TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(hashtextextended('fold counts', 0))")
+_WAIT_FOR_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('fold counts', 0))")
 
 
 def _fold(table: Table) -> str:
@@ -77,6 +78,8 @@ _COUNTED = {
 
 def recount(session: Session) -> None:
     """Count all leads anew, while writers wait: for whoever has written past the triggers, as bulk loads do."""
+    # Who folds meanwhile would add sums that are not there to be deleted yet.
+    session.execute(_WAIT_FOR_TURN)
     session.execute(text("LOCK TABLE leads IN SHARE ROW EXCLUSIVE MODE"))
     for table, counted in _COUNTED.items():
         session.execute(text(f"DELETE FROM {table.name}"))

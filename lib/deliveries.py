@@ -28,8 +28,9 @@ def deliver(session: Session, actor: Actor, lead_id: uuid.UUID, values: Mapping[
     """A partial update: the values of a lead's fields, ``company`` (the firm's name) and ``enrichment_data`` among them.
 
     With ``enrichment_data``, or the status ``enriched``, it is an enrichment (``enrich``); any other status has to be a
-    step forward. What a delivery finds out is kept also where its other values are refused. Raises NotFound,
-    NotAllowed, Invalid, Duplicate and WouldMoveBack; a clash of enriched addresses is among the refusals.
+    step forward. Where one of its other values is refused, that is raised, and what was found out goes with the
+    caller's transaction. Raises NotFound, NotAllowed, Invalid, Duplicate and WouldMoveBack; a clash of enriched
+    addresses is among the refusals.
     """
     now = now or datetime.now(UTC)
     values = dict(values)

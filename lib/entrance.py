@@ -9,13 +9,14 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from lib import uploads
 from lib.config import settings
 
 # The file itself may have 50 MB (.streamlit/config.toml); the form around it needs a little more.
 UPLOAD_BYTES = 50 * 1024 * 1024 + 64 * 1024
-# More than lib/api takes, which refuses in its own words.
-BODY_BYTES = 2 * 1024 * 1024
-UPLOADS = re.compile(r"/_stcore/upload_file/")
+# More than lib/api takes, for a batch of leads too, which refuses in its own words.
+BODY_BYTES, BATCH_BYTES = 2 * 1024 * 1024, 10 * 1024 * 1024
+UPLOADS, BATCHES = re.compile(r"/_stcore/upload_file/([^/]*)"), re.compile(r"^/api/leads/batch$")
 API = re.compile(r"/api(?:/|$)")
 # Streamlit's figures about itself, which it shows to anybody, and its door for programs, which knows nothing of our
 # tokens and answers even while it is switched off.
@@ -48,12 +49,17 @@ class Entrance:
             if CLOSED.search(scope["path"]):
                 await _refuse(scope, send, 404, "not_found", "Not found.")
                 return
+            upload = UPLOADS.search(scope["path"])
+            if upload and not uploads.is_allowed(upload[1]):
+                await _refuse(scope, send, 403, "not_allowed", "Sign in to send files.")
+                return
             await self._with_a_small_body(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
     async def _with_a_small_body(self, scope: Message, receive: Receive, send: Send) -> None:
-        limit = UPLOAD_BYTES if UPLOADS.search(scope["path"]) else BODY_BYTES
+        limit = (UPLOAD_BYTES if UPLOADS.search(scope["path"]) else BATCH_BYTES if BATCHES.search(scope["path"]) else
+                 BODY_BYTES)
         sentence = f"This is too large: at most {limit // 1024 // 1024} MB are taken here."
         stated = (_all(scope, b"content-length") or [b"0"])[0]
         if not stated.isdigit():

@@ -32,9 +32,10 @@ NOISE = {
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 # Whatever a library may put into a sentence of its own.
 NOT_TOLD = (
-    (re.compile(r"://[^\s@]*@"), "://[password]@"),
+    (re.compile(r"://[^\s@]{0,1000}@"), "://[password]@"),
     (re.compile(r"(?i)\b(?:bearer\s+\S+|ldk_\w+)"), "[token]"),
-    (re.compile(r"[^\s@<>\"'=(,:/\]]+@[^\s@<>\"'),;]+"), "[address]"),
+    # From where a word begins: looked for from each of its letters, one without end would take minutes.
+    (re.compile(r"(?<![^\s@<>\"'=(,:/\]])[^\s@<>\"'=(,:/\]]+@[^\s@<>\"'),;]+"), "[address]"),
 )
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)

@@ -38,15 +38,18 @@ def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
         raise Invalid.field("key", "An idempotency key has 1 to 200 visible characters.")
     packed = json.dumps(request, sort_keys=True, default=to_json).encode()
     request_hash = hashlib.sha256(packed).digest()
-    claimed = session.execute(
+    claim = (
         insert(IdempotencyKey)
         .values(owner_id=owner, key=key, company_id=actor.company_id, request_hash=request_hash, answer={})
         .on_conflict_do_nothing()
         .returning(IdempotencyKey.key)
-    ).one_or_none()
+    )
     mine = (IdempotencyKey.owner_id == owner, IdempotencyKey.key == key)
-    if claimed is None:
-        first = session.execute(select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(*mine)).one()
+    while session.execute(claim).one_or_none() is None:
+        first = session.execute(select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(*mine)).one_or_none()
+        if first is None:
+            # Old keys are dropped at any moment, also in this one; then it is free.
+            continue
         if first.request_hash != request_hash:
             raise KeyReused("This form was already sent with other contents. Open it again to send another.")
         return first.answer

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from lib.config import Settings
 from lib.errors import CannotStart, NoAccess, NotSignedIn
 
+# Microsoft's names for the directories of everybody, as it takes them itself: in any letters, on each of its hosts.
+ANYBODYS_DIRECTORY = re.compile(r"//[^/]*(?:microsoftonline|windows|chinacloudapi)\.[^/]+/"
+                                r"(?:common|organizations|consumers)(?:/|$)", re.IGNORECASE)
 # The most that a sign-in lasts where SIGN_IN_HOURS does not say otherwise.
 WORKING_DAY = timedelta(hours=12)
 COOKIE_SECRET_LENGTH = 32
@@ -127,8 +130,7 @@ def _check_auth(settings: Settings) -> None:
         if name is not None and "_" in name:
             raise CannotStart(f"{called} in secrets.toml has an underscore in its name, which Streamlit does not take.")
         # There, anybody can make a directory in which they give themselves any address.
-        if settings.trusts_email and re.search(r"microsoftonline\.com/(common|organizations|consumers)\b",
-                                               str(section["server_metadata_url"])):
+        if settings.trusts_email and ANYBODYS_DIRECTORY.search(str(section["server_metadata_url"])):
             raise CannotStart(f"OIDC_TRUST_EMAIL is set and {called} in secrets.toml takes people of every Microsoft "
                               "directory, where addresses are not verified. Put your own directory's id into "
                               "server_metadata_url.")

@@ -86,6 +86,9 @@ def _keep_tidy() -> None:
                     next_hour += FORGOTTEN_EVERY_SECONDS
         except LeadDeskError as error:
             log.warning("Counts and old keys are tidied up another time: %s", error)
+        except Exception as error:
+            # Whatever it was: without this thread every number takes longer to read from day to day.
+            logs.report(log, error, "the housekeeping")
         if _is_stopping.wait(TIDIED_EVERY_SECONDS):
             return
 

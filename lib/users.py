@@ -1,5 +1,6 @@
 """The people of a company."""
 
+import string
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,9 +27,11 @@ _TEAM = (
     .join(_COMPANIES, _COMPANIES.c.id == _USERS.c.company_id)
     .order_by(func.lower(_USERS.c.name), _USERS.c.id)
 )
-_IS_ME, _HAS_MY_ADDRESS = _ME.c.id == bindparam("user"), func.lower(_ME.c.email) == func.lower(bindparam("email"))
+_IS_ME, _HAS_MY_ADDRESS = _ME.c.id == bindparam("user"), func.lower(_ME.c.email) == bindparam("email")
 _TEAM_OF_ID, _TEAM_OF_ADDRESS = _TEAM.where(_IS_ME), _TEAM.where(_HAS_MY_ADDRESS)
 _TEAM_OF_BOTH = _TEAM.where(_IS_ME, _HAS_MY_ADDRESS)
+# A to Z only: the database makes a k of the sign for Kelvin too, and whose address has that is somebody else.
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _FIND = (
     select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.is_service)
     .where(_USERS.c.company_id == bindparam("company"), _USERS.c.id == bindparam("user"))
@@ -62,12 +65,12 @@ def sign_in(session: Session, user_id: uuid.UUID, signed_in: SignIn | None = Non
     """
     if signed_in is None:
         return _actor(session.execute(_TEAM_OF_ID, {"user": user_id}).all(), None)
-    return _actor(session.execute(_TEAM_OF_BOTH, {"user": user_id, "email": signed_in.email}).all(), signed_in)
+    return _actor(session.execute(_TEAM_OF_BOTH, {"user": user_id, "email": _small(signed_in.email)}).all(), signed_in)
 
 
 def sign_in_by_address(session: Session, signed_in: SignIn) -> tuple[Actor, list[Member]]:
     """The same for whoever has the e-mail address, letter case aside, that somebody signed in with."""
-    return _actor(session.execute(_TEAM_OF_ADDRESS, {"email": signed_in.email}).all(), signed_in)
+    return _actor(session.execute(_TEAM_OF_ADDRESS, {"email": _small(signed_in.email)}).all(), signed_in)
 
 
 def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> None:
@@ -133,6 +136,10 @@ def _actor(rows: Sequence[Row], signed_in: SignIn | None) -> tuple[Actor, list[M
                   time_zone=mine.time_zone)
     logs.acting(actor.user_id, actor.company_id)
     return actor, [_member(row) for row in rows]
+
+
+def _small(address: str) -> str:
+    return address.translate(_SMALL)
 
 
 def _member(row: Row) -> Member:

@@ -1,5 +1,6 @@
 """The counts that are kept as leads change say what counting the leads would say, whatever is done to them."""
 
+import contextlib
 import random
 import threading
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, insert, select, text, update
 
-from lib import bulk, contacts, counts, db, leads, lists, undo, workload
+from lib import bulk, contacts, counts, db, leads, lists, startup, undo, workload
 from lib.counts import BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS
 from lib.leads import ANYTHING, Edit
 from lib.models import Company, Lead, Status
@@ -203,3 +204,42 @@ def test_counting_anew_puts_right_what_was_written_past_the_triggers(session, ca
     counts.recount(session)
 
     check(session)
+
+
+def test_a_mistake_of_ours_does_not_end_the_putting_together(monkeypatch, caplog):
+    tries = []
+
+    def broken(_session) -> bool:
+        tries.append(len(tries))
+        if len(tries) > 2:
+            startup._is_stopping.set()
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(startup.db, "transaction", contextlib.nullcontext)
+    monkeypatch.setattr(startup.counts, "fold", broken)
+    monkeypatch.setattr(startup, "TIDIED_EVERY_SECONDS", 0)
+    monkeypatch.setattr(startup, "_is_stopping", threading.Event())
+
+    startup._keep_tidy()
+
+    assert tries == [0, 1, 2] and caplog.text.count("in the housekeeping") == 3
+
+
+def test_counting_anew_waits_for_whoever_is_putting_counts_together(engine, committed_cast):
+    cast, now = committed_cast, datetime.now(UTC)
+    with db.transaction() as session:
+        make_lead(session, cast.tess, owner=cast.bob, status="contacted", last_contacted_at=now)
+
+    def recount() -> None:
+        with db.transaction() as session:
+            counts.recount(session)
+
+    counting = threading.Thread(target=recount)
+    with db.transaction() as session:
+        assert counts.fold(session)
+        counting.start()
+        counting.join(0.5)
+    counting.join(60)
+
+    with db.transaction() as session:
+        check(session)

@@ -1,5 +1,6 @@
 """The files of docs/deploy, as far as they can be looked at without starting anything."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -42,6 +43,11 @@ def test_lead_desk_takes_every_setting_of_the_example():
     given = [line.lstrip("#").split("=", 1) for line in lines if re.match(r"#?[A-Z_]+=", line)]
 
     for name, value in given:
+        # The guide has it read by a shell too, which would go on behind an & with another command.
+        read = subprocess.run(["sh", "-c", f"set -a; {name}={value}; printenv {name}"], capture_output=True, text=True,
+                              env={"PATH": os.environ["PATH"]}, timeout=30).stdout.rstrip("\n")
+        assert read == value.strip("'")
+        value = read
         Settings.load({name: value}, DEPLOY / "none.toml")
     assert {name for name, _ in given} >= {"DATABASE_URL", "DATABASE_POOL_MODE", "PUBLIC_URL",
                                            "STREAMLIT_SERVER_COOKIE_SECRET"}

@@ -1,12 +1,26 @@
+import gc
 import json
 
 import pytest
 
-from lib import entrance
+from lib import api, entrance, uploads
+from lib.api import writing
 from lib.config import Settings
 from tests.asgi import answering, call
 
 MB = 1024 * 1024
+
+
+class Tab:
+    """What somebody holds whose page may send files."""
+
+
+@pytest.fixture(autouse=True)
+def let_in():
+    tab = Tab()
+    uploads.allow("session", tab)
+    yield tab
+    uploads.refuse("session")
 
 
 @pytest.fixture
@@ -128,6 +142,7 @@ def test_the_other_doors_are_open(configured, path):
 
 
 @pytest.mark.parametrize(("path", "limit"), [("/api/leads", entrance.BODY_BYTES), ("/", entrance.BODY_BYTES),
+                                             ("/api/leads/batch", entrance.BATCH_BYTES),
                                              ("/_stcore/upload_file/session/file", entrance.UPLOAD_BYTES)])
 def test_a_body_may_be_as_large_as_the_limit_and_no_larger(configured, path, limit):
     at = configured()
@@ -137,6 +152,29 @@ def test_a_body_may_be_as_large_as_the_limit_and_no_larger(configured, path, lim
     assert answer.status == 413 and answer.seen == []
     assert f"This is too large: at most {limit // MB} MB are taken here." in answer.body.decode()
     assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("path", ["/_stcore/upload_file/stranger/file", "/_stcore/upload_file//file",
+                                  "/desk/_stcore/upload_file/stranger/session"])
+def test_files_come_from_pages_of_people_who_were_let_in(configured, path):
+    answer = call(configured(), path, headers=[("content-length", "5")])
+
+    assert answer.status == 403 and answer.seen == []
+
+
+def test_no_file_comes_any_more_from_a_page_that_is_gone(configured):
+    tab = Tab()
+    uploads.allow("another", tab)
+    assert call(configured(), "/_stcore/upload_file/another/file").status == 200
+
+    del tab
+    gc.collect()
+
+    assert call(configured(), "/_stcore/upload_file/another/file").status == 403
+
+
+def test_the_api_gets_what_it_takes_and_a_little_more():
+    assert entrance.BODY_BYTES > api.MOST_BYTES and entrance.BATCH_BYTES > writing.MOST_BYTES_OF_BATCH
 
 
 def test_a_program_is_refused_in_the_shape_of_the_api(configured):

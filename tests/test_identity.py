@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
-from lib import users
+from lib import uploads, users
 from lib.config import Settings
 from lib.errors import DatabaseUnavailable
 from lib.models import Status, User
@@ -115,6 +115,16 @@ def test_somebody_who_could_not_be_signed_out_is_told_so(cast, lead, cookies_thr
     assert [(each.text, each.done) for each in desk.outbox] == [
         ("You are still signed in. The database does not answer.", False)]
     assert cookies_thrown_away == []
+
+
+def test_a_tab_may_send_files_while_its_owner_is_let_in_and_no_longer(session, cast, open_page):
+    app = open_page(cast.alice)
+    assert uploads.is_allowed("test session id")
+
+    session.execute(update(User).where(User.id == cast.alice.user_id).values(is_active=False))
+    app.run()
+
+    assert not uploads.is_allowed("test session id")
 
 
 # ---------------------------------------------------------------- time zones

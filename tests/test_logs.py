@@ -3,6 +3,7 @@ import json
 import logging
 import sys
 import threading
+import time
 import uuid
 
 import pytest
@@ -192,6 +193,16 @@ def test_who_is_refused_something_is_in_the_log_with_the_code(written, session, 
         ("not_allowed", str(cast.alice.user_id)), ("not_found", str(cast.olga.user_id)),
         ("no_access", None)]
     assert "Rita" not in json.dumps(lines())
+
+
+@pytest.mark.parametrize("long", ["a" * 200_000, "://" * 60_000])
+def test_a_long_line_is_looked_through_at_once(written, long):
+    lines, began = written(), time.monotonic()
+
+    log.warning("%s rita@example.com", long)
+
+    assert time.monotonic() - began < 10
+    assert lines()[0]["message"] == f"{long} [address]"
 
 
 # ---------------------------------------------------------------- servers and libraries

@@ -210,9 +210,11 @@ def test_an_address_without_encryption_is_fine_on_this_machine():
     start(Settings(URL, auth=AUTH | {"redirect_uri": "http://localhost:8501/oauth2callback"}))
 
 
-@pytest.mark.parametrize("directory", ["common", "organizations", "consumers"])
-def test_addresses_of_all_microsoft_directories_are_not_trusted_unverified(directory):
-    url = f"https://login.microsoftonline.com/{directory}/v2.0/.well-known/openid-configuration"
+@pytest.mark.parametrize("host", ["login.microsoftonline.com", "login.MicrosoftOnline.com", "login.windows.net",
+                                  "login.microsoftonline.us", "login.partner.microsoftonline.cn"])
+@pytest.mark.parametrize("directory", ["common", "organizations", "consumers", "Common"])
+def test_addresses_of_all_microsoft_directories_are_not_trusted_unverified(host, directory):
+    url = f"https://{host}/{directory}/v2.0/.well-known/openid-configuration"
     auth = AUTH | {"server_metadata_url": url}
 
     start(Settings(URL, auth=auth))

@@ -34,6 +34,19 @@ def test_who_has_left_cannot_sign_in(session, cast):
         users.sign_in(session, cast.lea.user_id)
 
 
+@pytest.mark.parametrize("look_alike", [
+    "mi\N{KELVIN SIGN}e@acme.example", "m\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}ke@acme.example",
+    "mike@acme.e\N{CYRILLIC SMALL LETTER HA}ample"])
+def test_who_has_an_address_that_only_looks_like_somebodys_is_nobody(session, cast, now, look_alike):
+    mike = make_user(session, cast.alice.company_id, "Mike", email="mike@acme.example")
+    vouched = SignIn(look_alike, now, now + timedelta(hours=1))
+
+    with pytest.raises(NoAccess):
+        users.sign_in_by_address(session, vouched)
+    with pytest.raises(NoAccess):
+        users.sign_in(session, mike.user_id, vouched)
+
+
 def test_a_stranger_is_told_the_same_as_one_who_has_left(session, cast):
     with pytest.raises(NotAllowed, match="You have no access to Lead Desk. Ask your manager to add you."):
         users.sign_in(session, uuid.uuid4())

@@ -111,15 +111,25 @@ class Call:
         self.calls: Calls = request.app.state.calls
         self.token = token_of(request)
         self.caller = self.calls.admit(self.token)
+        self.actor: Actor | None = None
 
     async def run(self, work: Work, request: Any = None) -> Response:
         """Do the work in one transaction; with an Idempotency-Key, once. ``request`` is what a repeat has to equal."""
         key = self.request.headers.get("idempotency-key")
-        if self.scope == "read" or key is None:
-            return await self.calls.in_thread(lambda: self._in_transaction(work))
-        packed = {"method": self.request.method, "url": str(self.request.url.path), "query": self.request.url.query,
-                  "body": request}
-        return await self.calls.in_thread(lambda: self._once(work, key, packed))
+        try:
+            if self.scope == "read" or key is None:
+                return await self.calls.in_thread(lambda: self._in_transaction(work))
+            packed = {"method": self.request.method, "url": str(self.request.url.path), "query": self.request.url.query,
+                      "body": request}
+            response = await self.calls.in_thread(lambda: self._once(work, key, packed))
+        finally:
+            # What the thread has put into its context stays there, and it is out here that refusals are logged.
+            if self.actor is not None:
+                logs.acting(self.actor.user_id, self.actor.company_id)
+        if "idempotent-replayed" in response.headers:
+            # Not in the thread: buckets have no lock, as only the event loop touches them.
+            self.calls.limiter.give_back(self.caller)
+        return response
 
     def _in_transaction(self, work: Work) -> Response:
         with db.transaction() as session:
@@ -149,14 +159,13 @@ class Call:
                 if "key" not in error.fields or is_first:
                     raise
                 raise Invalid.field("Idempotency-Key", error.message) from error
-        if not is_first:
-            self.calls.limiter.give_back(self.caller)
         return Response(kept["body"], kept["status"], {} if is_first else REPLAYED, "application/json")
 
     def _asked(self, session: Session) -> tuple[Asked, Any]:
         now = datetime.now(UTC)
         caller = tokens.sign_in(session, self.token, now=now)
-        logs.acting(caller.actor.user_id, caller.actor.company_id)
+        self.actor = caller.actor
+        logs.acting(self.actor.user_id, self.actor.company_id)
         if self.scope not in caller.scopes:
             raise NotAllowed(f"This API token may not {self.scope}; make one with the scope “{self.scope}”.")
         return Asked(session, caller.actor, now, ZoneInfo(caller.time_zone)), caller.token_id

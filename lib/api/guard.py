@@ -6,20 +6,25 @@ Pure ASGI, as a middleware that reads bodies would hold them in memory twice.
 import re
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from fastapi import FastAPI, Request
+from starlette.types import Message, Receive, Scope, Send
 
 from lib.api import problems
+from lib.errors import LeadDeskError
 
 # What a paging loop that never ends sends behind its last page has to be refused.
 KEPT_WHEN_EMPTY = ("cursor",)
+# Reading so much JSON keeps everybody waiting for a moment, so it is read for those only who may call at all.
+LARGE = 100_000
 _INDEXED = re.compile(r"\[\d*\]$")
 
 
 class Guard:
-    """JSON in, JSON out: other bodies are refused, arrays in the query are read as n8n and PHP write them, answers are
-    never cached, and every error has the one shape, also where a library or a mistake of ours answers."""
+    """JSON in, JSON out: other bodies are refused, and large ones of strangers; arrays in the query are read as n8n and
+    PHP write them, answers are never cached, and every error has the one shape, also where a library or a mistake of
+    ours answers."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: FastAPI) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,12 +47,16 @@ class Guard:
             if foreign is None or started:
                 await send(message)
 
-        answer = None
-        if refusal := _not_json(dict(scope["headers"])):
+        answer, headers = None, dict(scope["headers"])
+        if refusal := _not_json(headers):
             answer = problems.of_status(415, refusal)
         else:
             try:
+                if _is_large(headers):
+                    await self.app.state.calls.check(Request(scope))
                 await self.app({**scope, "query_string": _plain(scope["query_string"])}, receive, answered)
+            except LeadDeskError as error:
+                answer = problems.of_error(error)
             except Exception as error:
                 if started:
                     raise
@@ -70,6 +79,12 @@ def _not_json(headers: dict[bytes, bytes]) -> str | None:
         return None
     return (f"The body has to be JSON, sent as application/json, not {kind}." if kind else
             "The body has to be JSON; say so with “Content-Type: application/json”.")
+
+
+def _is_large(headers: dict[bytes, bytes]) -> bool:
+    """Whether the body is, or may be: a length can be left out."""
+    stated = headers.get(b"content-length", b"0")
+    return b"transfer-encoding" in headers or not stated.isdigit() or int(stated[:20]) > LARGE
 
 
 def _plain(query: bytes) -> bytes:

@@ -14,7 +14,10 @@ REMEMBERED = 10_000
 
 
 class Limiter:
-    """A bucket for each caller, ``BURST`` calls deep and filled up with ``per_second`` calls a second."""
+    """A bucket for each caller, ``BURST`` calls deep and filled up with ``per_second`` calls a second.
+
+    For one thread, the event loop's: it has no lock.
+    """
 
     def __init__(self, per_second: float, burst: int = BURST, clock: Callable[[], float] = time.monotonic) -> None:
         self.per_second, self.burst, self.clock = per_second, burst, clock

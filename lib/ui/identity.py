@@ -7,8 +7,9 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from lib import db, sign_ins, users
+from lib import db, sign_ins, uploads, users
 from lib.auth import Actor
 from lib.config import settings
 from lib.errors import NoAccess, NotSignedIn
@@ -61,8 +62,10 @@ def read() -> tuple[Actor, list[Member]]:
                            else users.sign_in_by_address(session, signed_in))
     except (NotSignedIn, NoAccess):
         desk.user_id = None
+        uploads.refuse(_session_id())
         raise
     desk.signed_in, desk.user_id = signed_in, actor.user_id
+    uploads.allow(_session_id(), desk)
     st.session_state[words.TIME_ZONE] = actor.time_zone
     return actor, team
 
@@ -106,6 +109,11 @@ def current_user_id() -> uuid.UUID:
 def was_let_in() -> bool:
     """Whether this tab's owner was let in when that was last asked."""
     return desks.of_session().user_id is not None
+
+
+def _session_id() -> str:
+    """What Streamlit calls this tab, in the addresses of its uploads too."""
+    return get_script_run_ctx().session_id
 
 
 def _signed_in() -> SignIn | None:

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from lib.arrivals import Fate
+from lib.fields import MAX_TAGS
 from lib.models import Lead, LeadCompany
 from tests.api.test_leads import count, error
 from tests.factories import events, make_lead, row
@@ -131,6 +132,18 @@ def test_a_batch_that_updates_adds_up_what_its_rows_say_of_one_lead(session, cas
     assert [each["status"] for each in answer["results"]] == ["updated", "updated", "unchanged", "created", "updated"]
     assert (row(session, lead_id).tags, row(session, lead_id).score) == (["vip", "a", "b"], 3)
     assert row(session, answer["results"][3]["id"]).score == 8
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_rows_about_one_lead_cannot_give_it_more_tags_together_than_it_can_have(session, cast, caller, is_there):
+    if is_there:
+        make_lead(session, cast.tess, email="ada@example.com")
+    rows = [ADA | {"tags": [f"{row}-{number}" for number in range(MAX_TAGS)]} for row in "ab"]
+
+    first, second = batch(caller(cast.tess), *rows, on_duplicate="update")["results"]
+
+    assert (first["status"], second["status"]) == ("updated" if is_there else "created", "refused")
+    assert second["fields"].keys() == {"tags"} and row(session, first["id"]).tags == rows[0]["tags"]
 
 
 def test_a_batch_that_updates_leaves_a_colleagues_lead_alone(session, cast, caller):

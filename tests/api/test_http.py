@@ -1,11 +1,14 @@
 """What every answer has in common, whatever was asked."""
 
+import logging
 import re
 import shlex
+import threading
 
 import pytest
 
-from lib.api import reference, writing
+from lib import logs
+from lib.api import problems, reference, writing
 from lib.api.limits import Limiter
 from lib.config import Settings
 from tests.api.test_leads import count, error
@@ -49,12 +52,29 @@ def test_a_body_that_cannot_be_read_says_why(session, cast, caller, content, kin
     assert error(answer, status, code)["message"] and count(session, cast.tess) == 0
 
 
+def test_a_body_that_is_wrong_all_over_is_not_told_so_for_each_place(cast, caller):
+    answer = caller(cast.tess).post("/leads", {f"field {number}": 1 for number in range(5_000)})
+
+    assert len(error(answer, 422, "invalid")["fields"]) == problems.MOST_TOLD
+
+
 @pytest.mark.parametrize("path", ["/leads", "/leads/batch"])
 def test_a_body_that_is_too_large_is_refused_unread(session, cast, caller, path):
     size = 10_000_001 if path.endswith("batch") else 1_000_001
 
     error(caller(cast.tess)("POST", path, content=b" " * size, headers={"Content-Type": "application/json"}), 413,
           "too_large")
+
+
+@pytest.mark.parametrize("token", [None, "ldk_unknown"])
+@pytest.mark.parametrize("length", ["stated", "left out"])
+def test_a_large_body_of_a_stranger_is_not_read(client, token, length):
+    body = b"[" * 200_000
+
+    answer = client.post("/api/leads", content=body if length == "stated" else iter([body]), headers={
+        "Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})})
+
+    error(answer, 401, "not_signed_in")
 
 
 def test_a_batch_may_be_larger_than_a_lead(session, cast, caller):
@@ -86,6 +106,21 @@ def test_next_is_behind_the_public_address_where_there_is_one(cast, caller, monk
     assert call.client.get("/api/openapi.json").json()["servers"] == [{"url": "https://example.com/desk/api"}]
 
 
+@pytest.mark.parametrize(("path", "status"), [("/workload", 403), ("/metrics", 500)])
+def test_who_was_refused_or_met_a_mistake_of_ours_is_known_to_the_log(cast, caller, monkeypatch, caplog, path, status):
+    def broken(*_given, **_more):
+        raise RuntimeError("a mistake")
+    monkeypatch.setattr("lib.lists.numbers", broken)
+    named, handler = [], logging.Handler()
+    handler.emit = lambda _record: named.append(logs._actor.get())
+    monkeypatch.setattr(problems.log, "handlers", [handler])
+    caplog.set_level(logging.INFO, problems.log.name)
+
+    assert caller(cast.alice).get(path).status_code == status
+
+    assert named == [(cast.alice.user_id, cast.alice.company_id)]
+
+
 # ---------------------------------------------------------------- rate
 
 
@@ -107,6 +142,16 @@ def test_a_repeat_costs_next_to_nothing():
     for _ in range(50):
         assert limiter.take(b"n8n") == 0
         limiter.give_back(b"n8n")
+
+
+def test_buckets_are_touched_by_one_thread_only(cast, caller, monkeypatch):
+    threads = set()
+    for name in ("take", "give_back"):
+        monkeypatch.setattr(Limiter, name, lambda *_given: threads.add(threading.get_ident()) or 0)
+    call = caller(cast.tess)
+
+    assert [call.post("/leads", ADA, key="run-1").status_code for _ in range(2)] == [201, 201]
+    assert len(threads) == 1
 
 
 def test_who_called_long_ago_is_forgotten(monkeypatch):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from lib import once
 from lib.models import IdempotencyKey
@@ -92,3 +92,19 @@ def test_keys_of_tokens_are_kept_for_a_day(session, cast, caller, hours, left, n
     once.forget_old(session, now=now)
 
     assert len(session.execute(select(IdempotencyKey.key)).all()) == left
+
+
+def test_a_key_that_is_dropped_while_it_is_looked_for_is_free(session, cast, monkeypatch):
+    once.once(session, cast.tess, "run-1", ADA, lambda: {"first": True})
+    real, dropped = session.execute, []
+
+    def execute(statement, *given, **more):
+        answer = real(statement, *given, **more)
+        if statement.is_insert and not dropped:
+            dropped.append(real(delete(IdempotencyKey).where(IdempotencyKey.key == "run-1")))
+        return answer
+
+    monkeypatch.setattr(session, "execute", execute)
+
+    assert once.once(session, cast.tess, "run-1", ADA, lambda: {"first": False}) == {"first": False}
+    assert len(dropped) == 1
