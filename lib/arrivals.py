@@ -88,6 +88,8 @@ class _Delivery:
                 arrivals[number] = Arrival(Fate.REFUSED, None, error)
         if readable:
             leads.hold_addresses(self.session, self.actor, list(readable.values()))
+            if names := list(dict.fromkeys(values["company"] for values in readable.values() if values.get("company"))):
+                firms.hold(self.session, self.actor, names)
             self._look_up(readable.values())
         for number, values in readable.items():
             try:

@@ -96,7 +96,10 @@ def _enrich(session: Session, actor: Actor, lead_id: uuid.UUID, found: Mapping[s
 
 
 def _change(lead: Row, found: Mapping[str, Any], contact: Mapping[str, Any]) -> Change:
-    values = {"enrichment_data": {**(lead.enrichment_data or {}), **found}}
+    held = lead.enrichment_data or {}
+    merged = {**held, **found}
+    # What was long already, from before there was a limit, can still be delivered again.
+    values = {"enrichment_data": held if merged == held else clean("enrichment_data", merged)}
     values |= {name: value for name, value in contact.items() if value and not getattr(lead, name)}
     if lead.status == Status.NEW:
         values["status"] = Status.ENRICHED.value

@@ -4,6 +4,7 @@ Every check takes what came in, returns what is stored, and raises Invalid with 
 stored as NULL.
 """
 
+import json
 import re
 import string
 import unicodedata
@@ -27,6 +28,8 @@ LABELS = {
 MAX_SCORE = 1_000_000
 MAX_TAGS, MAX_TAG = 30, 50
 MAX_DEPTH = 50
+# As JSON, all deliveries together: lists read whole leads, and each event keeps what there was before and after.
+MAX_ENRICHMENT = 100_000
 # More than any address of a profile has; an index entry has to be short.
 MAX_LINKEDIN_KEY = 300
 
@@ -154,6 +157,9 @@ def _enrichment(field: str, value: Any) -> dict[str, Any]:
         raise Invalid.field(field, "Enrichment has to be a set of named values.")
     if not _storable(value):
         raise Invalid.field(field, "Enrichment has characters or numbers that cannot be kept, or is nested too deep.")
+    if len(json.dumps(value)) > MAX_ENRICHMENT:
+        raise Invalid.field(field, f"Enrichment would be longer than the {MAX_ENRICHMENT:,} characters that are kept of "
+                                   "one lead.")
     return value
 
 

@@ -25,16 +25,8 @@ _MAKE = text("""
 
 def made(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid.UUID]:
     """The id of the company's firm of each name, letter case aside; those that are missing are made."""
-    found = _find(session, actor, names)
+    found = hold(session, actor, names)
     missing = [name for name in names if name not in found]
-    # Firms have no unique key, so who makes one takes its name first, as leads.create does. A lock for each of many
-    # thousands would be more than a server has room for; beyond that, a firm that somebody makes in this very minute
-    # could get a twin.
-    locks = sorted({f"{actor.company_id}/{name.lower()}" for name in missing})[:CHUNK]
-    if locks:
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(func.unnest(
-            bindparam("locks", locks, type_=ARRAY(Text))), 0))))
-        found |= _find(session, actor, missing)
     for start in range(0, len(missing), CHUNK):
         # Found anew for each chunk: the one before may have made the same firm in other letters.
         there = _find(session, actor, missing[start:start + CHUNK])
@@ -43,6 +35,23 @@ def made(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid
             session.execute(_MAKE, {"company": actor.company_id, "names": still})
             there |= _find(session, actor, still)
         found |= there
+    return found
+
+
+def hold(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid.UUID]:
+    """Let nobody else make firms of these names until the transaction ends; the ids of those that there are.
+
+    Firms have no unique key, so who makes one takes its name first, and takes it before any lead: whoever has to wait
+    for a name while they hold a lead could block somebody who does the opposite. A lock for each of many thousands would
+    be more than a server has room for; beyond that, a firm that somebody makes in this very minute could get a twin.
+    """
+    found = _find(session, actor, names)
+    missing = [name for name in names if name not in found]
+    locks = sorted({f"{actor.company_id}/{name.lower()}" for name in missing})[:CHUNK]
+    if locks:
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(func.unnest(
+            bindparam("locks", locks, type_=ARRAY(Text))), 0))))
+        found |= _find(session, actor, missing)
     return found
 
 

@@ -224,6 +224,7 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, because: Beca
     wanted: dict[uuid.UUID, list[tuple[int, Edit]]] = {}
     for place, each in enumerate(edits):
         wanted.setdefault(each.lead_id, []).append((place, each))
+    _hold_firms(session, actor, edits)
     done = 0
     for chunk in in_chunks(wanted):
         locked = lock(session, actor, chunk, refused)
@@ -245,6 +246,19 @@ def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, because: Beca
         done += len(chunk)
         progress(done)
     return _outcome(batch_id, (each.lead_id for each in edits), changes, refused)
+
+
+def _hold_firms(session: Session, actor: Actor, edits: Sequence[Edit]) -> None:
+    """Take the names of the firms that these edits may make, before any lead is locked."""
+    names = []
+    for each in edits:
+        if each.field == "company":
+            try:
+                names.append(clean("company", each.value, NEW_CHECKS))
+            except Invalid:
+                continue
+    if any(names):
+        firms.hold(session, actor, [name for name in dict.fromkeys(names) if name])
 
 
 def _edit(session: Session, actor: Actor, lead: Row, edit: Edit, changes: dict[uuid.UUID, Change]) -> None:

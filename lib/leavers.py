@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from lib import assignment, leads, lists, settings_log, team, users
+from lib import assignment, leads, lists, settings_log, team, tokens, users
 from lib.assignment import Plan, Strategy
 from lib.auth import Actor, check_manage
 from lib.errors import Invalid
@@ -49,7 +49,8 @@ def hand_over(session: Session, actor: Actor, user_id: uuid.UUID, *, conversatio
 
 def leave(session: Session, actor: Actor, user_id: uuid.UUID, agreed: Plan, *, progress: Progress = lambda done: None,
           now: datetime | None = None) -> Outcome:
-    """Deactivate somebody and carry out the plan for their leads; undoing the batch brings both back.
+    """Deactivate somebody and carry out the plan for their leads; undoing the batch brings both back, but not their
+    API tokens, which end for good.
 
     Raises Invalid when an open lead of theirs is not in the plan: when nobody has room for it, or when it has come in
     since; and when nobody would be left to manage the company. Nothing is done then.
@@ -62,6 +63,7 @@ def leave(session: Session, actor: Actor, user_id: uuid.UUID, agreed: Plan, *, p
     assignment.note_turns(session, actor, agreed, now)
     # From here on nobody can give them leads: whoever does so looks at this very row first.
     settings_log.change(session, actor, settings_log.USER, user_id, {"is_active": False}, action="deactivated", now=now)
+    tokens.revoke_all(session, actor, user_id, now=now)
     outcome = leads.assign_each(session, actor, agreed.owners, progress=progress, now=now,
                                 detail={**assignment.detail_of(agreed), "left": str(user_id)})
     left_over = session.scalar(select(func.count()).where(

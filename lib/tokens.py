@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from lib import settings_log
-from lib.auth import Actor
+from lib.auth import Actor, check_manage
 from lib.errors import Invalid, NotAllowed, NotFound, NotSignedIn
 from lib.fields import text_of
 from lib.models import ApiToken, Company, Role, User
@@ -53,14 +53,17 @@ def create(session: Session, actor: Actor, *, user_id: uuid.UUID, name: str, sco
            expires_at: datetime | None = None, now: datetime) -> tuple[uuid.UUID, str]:
     """A new token that acts as the user: its id, and the token itself, which nobody can read again.
 
-    Everybody can make tokens for themselves, a manager for anybody active in the company. Raises NotAllowed, NotFound,
-    and Invalid for a name that is missing, scopes that do not exist, an end that has passed, and one token too many.
+    Everybody can make tokens for themselves, a manager for service users too: a token that acts as a person would
+    outlive the maker's own rights. Raises NotAllowed, NotFound, and Invalid for a name that is missing, scopes that do
+    not exist, an end that has passed, and one token too many.
     """
-    owner = session.execute(select(_USERS.c.name, _USERS.c.is_active).where(
+    owner = session.execute(select(_USERS.c.name, _USERS.c.is_active, _USERS.c.is_service).where(
         _USERS.c.company_id == actor.company_id, _USERS.c.id == user_id)).one_or_none()
     if owner is None:
         raise NotFound("There is no such colleague.")
-    _check_may(actor, user_id)
+    # Whoever works at the server's command line is no user, and has the whole database anyway.
+    if actor.user_id is not None and user_id != actor.user_id and not (actor.role is Role.MANAGER and owner.is_service):
+        raise NotAllowed("Only a manager can make the tokens of service users, and everybody makes their own.")
     if not owner.is_active:
         raise Invalid.field("user_id", f"{owner.name} no longer works here.")
     name = text_of(100)("name", name)
@@ -91,13 +94,27 @@ def revoke(session: Session, actor: Actor, token_id: uuid.UUID, *, now: datetime
         _TOKENS.c.company_id == actor.company_id, _TOKENS.c.id == token_id)).one_or_none()
     if token is None:
         raise NotFound("There is no such token.")
-    _check_may(actor, token.user_id)
-    is_ended = session.execute(update(_TOKENS).where(
-        _TOKENS.c.company_id == actor.company_id, _TOKENS.c.id == token_id, _TOKENS.c.revoked_at.is_(None)
-    ).values(revoked_at=now)).rowcount > 0
-    if is_ended:
+    if token.user_id != actor.user_id and actor.role is not Role.MANAGER:
+        raise NotAllowed("Only a manager can revoke the tokens of others.")
+    return _end(session, actor, _TOKENS.c.id == token_id, now) > 0
+
+
+def revoke_all(session: Session, actor: Actor, user_id: uuid.UUID, *, now: datetime) -> int:
+    """End every token of somebody who leaves, for good: they stay ended when the person comes back. How many did.
+
+    Raises NotAllowed unless the actor manages the company.
+    """
+    check_manage(actor)
+    return _end(session, actor, _TOKENS.c.user_id == user_id, now)
+
+
+def _end(session: Session, actor: Actor, which: ColumnElement[bool], now: datetime) -> int:
+    ended = session.scalars(update(_TOKENS).where(
+        _TOKENS.c.company_id == actor.company_id, which, _TOKENS.c.revoked_at.is_(None)
+    ).values(revoked_at=now).returning(_TOKENS.c.id)).all()
+    for token_id in ended:
         settings_log.record(session, actor, settings_log.TOKEN, token_id, "revoked", after={"revoked_at": now}, now=now)
-    return is_ended
+    return len(ended)
 
 
 def of_company(session: Session, actor: Actor) -> Sequence[Row]:
@@ -139,11 +156,6 @@ def sign_in(session: Session, token: str, *, now: datetime) -> Caller:
     actor = Actor(user_id=row.id, company_id=row.company_id, name=row.name, role=Role(row.role), company=row.company,
                   follow_up_days=row.follow_up_days, source="api", auto_assign=row.auto_assign)
     return Caller(actor, row.token_id, frozenset(row.scopes), row.time_zone)
-
-
-def _check_may(actor: Actor, user_id: uuid.UUID) -> None:
-    if user_id != actor.user_id and actor.role is not Role.MANAGER:
-        raise NotAllowed("Only a manager can make or revoke the tokens of others.")
 
 
 def _hash(token: str) -> bytes:

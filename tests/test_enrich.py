@@ -91,7 +91,7 @@ def test_the_same_delivery_again_changes_nothing(session, cast, now):
 @pytest.mark.parametrize(("found", "field"), [
     ({"email": "nobody"}, "email"), ({"phone": "1" * 51}, "phone"), ({"job_title": 5}, "job_title"),
     ({"linkedin_url": "javascript:alert(1)"}, "linkedin_url"), ({"a": "\0"}, "enrichment_data"),
-    ({"a": float("inf")}, "enrichment_data"),
+    ({"a": float("inf")}, "enrichment_data"), ({"a": "x" * 100_000}, "enrichment_data"),
 ])
 def test_a_refused_value_names_the_field_and_changes_nothing(session, cast, now, found, field):
     lead_id = bare(session, cast)
@@ -152,3 +152,21 @@ def test_it_says_the_same_of_a_missing_lead_and_of_another_companys(session, cas
         with pytest.raises(NotFound, match=r"^There is no such lead\.$"):
             deliveries.enrich(session, cast.alice, lead_id, FOUND, now=now)
     assert row(session, theirs).email is None
+
+
+def test_deliveries_do_not_add_up_beyond_what_is_kept_of_one_lead(session, cast, now):
+    lead_id = bare(session, cast)
+    deliveries.enrich(session, cast.alice, lead_id, {"a": "x" * 60_000}, now=now)
+
+    with pytest.raises(Invalid, match="longer than the 100,000 characters"):
+        deliveries.enrich(session, cast.alice, lead_id, {"b": "x" * 60_000}, now=now)
+
+    assert row(session, lead_id).enrichment_data.keys() == {"a"} and len(events(session, lead_id)) == 1
+
+
+def test_what_is_longer_from_before_there_was_a_limit_can_be_delivered_again(session, cast, now):
+    lead_id = bare(session, cast, enrichment_data={"a": "x" * 200_000, "b": 1})
+
+    outcome = deliveries.enrich(session, cast.alice, lead_id, {"b": 1}, now=now)
+
+    assert outcome.done == [lead_id] and row(session, lead_id).status == "enriched"

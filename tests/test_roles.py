@@ -18,7 +18,7 @@ from lib.leads import ANYTHING, Edit
 from lib.lost import Because
 from lib.models import Company, User
 from tests import test_tenancy
-from tests.factories import attempts, events, make_lead, row
+from tests.factories import attempts, events, make_lead, make_user, row
 
 ADA = {"last_name": "Byron", "email": "ada@example.com"}
 
@@ -239,7 +239,8 @@ MANAGING = {
     "tags.rename": lambda session, cast, actor, now: tags.rename(session, actor, "vip", "big", now=now),
     "tags.remove": lambda session, cast, actor, now: tags.remove(session, actor, "vip", now=now),
     "tokens.create": lambda session, cast, actor, now: tokens.create(
-        session, actor, user_id=cast.bob.user_id, name="N8N", now=now),
+        session, actor, user_id=session.scalar(select(User.id).where(User.is_service)), name="N8N", now=now),
+    "tokens.revoke_all": lambda session, cast, actor, now: tokens.revoke_all(session, actor, cast.bob.user_id, now=now),
     "tokens.revoke": lambda session, cast, actor, now: tokens.revoke(
         session, actor, tokens.create(session, cast.bob, user_id=cast.bob.user_id, name="Bob's", now=now)[0], now=now),
 }
@@ -260,6 +261,7 @@ def test_the_team_is_a_managers_and_sharing_out_a_team_leads_too(session, cast, 
                 for table in (User.__table__, Company.__table__)]
     actor: Actor = getattr(cast, WHO[role])
     lead_id = make_lead(session, cast.alice, tags=["vip"])
+    make_user(session, cast.alice.company_id, "N8N", is_service=True)
     before = staff(), row(session, lead_id)
 
     if may:
@@ -282,8 +284,8 @@ READ = {"users.check_can_own", "users.directory", "users.find", "leads.find", "l
 # Adding leads and firms is everybody's, and so is what is one's own; undoing goes through undo.undo, which asks whose it
 # was, and the log of settings through what changes them.
 ANYBODYS = {"team.set_own_time_zone", "team.sign_out_everywhere", "users.sign_out_everywhere",
-            "settings_log.change", "leads.create", "leads.create_once", "firms.made", "contact_changes.take_back", "contact_changes.put_back",
-            "contact_changes.edit_back"}
+            "settings_log.change", "leads.create", "leads.create_once", "firms.made", "firms.hold",
+            "contact_changes.take_back", "contact_changes.put_back", "contact_changes.edit_back"}
 
 
 def test_every_function_that_changes_something_is_in_a_table():

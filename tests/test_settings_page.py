@@ -84,7 +84,7 @@ def test_the_team_is_there_by_name_with_what_there_is_to_know(session, cast, ope
 
 
 def test_tokens_are_listed_by_what_becomes_of_them_and_never_whole(session, cast, open_as):
-    made = {name: tokens.create(session, cast.mona, user_id=cast.alice.user_id, name=name, now=NOW - timedelta(days=9),
+    made = {name: tokens.create(session, cast.alice, user_id=cast.alice.user_id, name=name, now=NOW - timedelta(days=9),
                                 expires_at=ends) for name, ends in (
         ("Fresh", None), ("Old", NOW - timedelta(days=1)), ("Ended", None))}
     tokens.revoke(session, cast.mona, made["Ended"][0], now=NOW)
@@ -118,7 +118,8 @@ def test_the_history_tells_each_change_in_a_sentence(session, cast, open_as):
     nina = team.invite(session, cast.mona, email="nina@acme.example", name="Nina **New**", now=NOW)
     team.change(session, cast.mona, nina, {"role": "team_lead", "time_zone": "Asia/Tokyo"}, now=NOW)
     company.change(session, cast.mona, {"follow_up_days": 14, "auto_assign": "round_robin"}, now=NOW)
-    token_id, _ = tokens.create(session, cast.mona, user_id=nina, name="N8N", now=NOW)
+    robot = make_user(session, cast.mona.company_id, "Robot", is_service=True)
+    token_id, _ = tokens.create(session, cast.mona, user_id=robot.user_id, name="N8N", now=NOW)
     tokens.revoke(session, cast.mona, token_id, now=NOW)
     make_lead(session, cast.alice, tags=["vip"])
     tags.rename(session, cast.mona, "vip", "best", now=NOW)
@@ -132,7 +133,7 @@ def test_the_history_tells_each_change_in_a_sentence(session, cast, open_as):
             "**Nina **New**** invited as Rep with nina@acme.example", "Role Rep → **Team lead**",
             "Time zone as the browser says → **Asia/Tokyo**", "Days until a follow-up is due 7 → **14**",
             "Automatic assignment By hand only → **In turn, as soon as they are enriched**",
-            "Token **N8N** made for **Nina **New****: read and write", "Token **N8N** of **Nina **New**** revoked",
+            "Token **N8N** made for **Robot**: read and write", "Token **N8N** of **Robot** revoked",
             "Tag **vip** renamed to **best** in 1 lead", "Tag **best** removed from 1 lead", "**Bob Brown** deactivated",
             "Mona Meyer ·"):
         assert sentence in said

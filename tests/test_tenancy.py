@@ -227,8 +227,9 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "company.settings": as_manager(lambda session, actor, it, now: company.settings(session, actor)),
     "company.change": as_manager(lambda session, actor, it, now: company.change(
         session, actor, {"follow_up_days": 9}, now=now)),
-    "tokens.create": as_manager(lambda session, actor, it, now: len(tokens.create(
-        session, actor, user_id=it.user, name="Mine", now=now))),
+    "tokens.create": lambda session, actor, it, now: len(tokens.create(
+        session, replace(actor, user_id=None), user_id=it.user, name="Mine", now=now)),
+    "tokens.revoke_all": as_manager(lambda session, actor, it, now: tokens.revoke_all(session, actor, it.user, now=now)),
     "tokens.revoke": as_manager(lambda session, actor, it, now: tokens.revoke(session, actor, it.token, now=now)),
     "tokens.of_company": as_manager(lambda session, actor, it, now: it.token in [
         each.id for each in tokens.of_company(session, actor)]),
@@ -272,6 +273,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "imports.check": lambda *where: imported(*where, work=imports.check),
     "imports.run": lambda *where: imported(*where, work=imports.run),
     "exports.write": exported,
+    "firms.hold": lambda session, actor, it, now: firms.hold(session, actor, [it.firm]),
     "firms.made": made,
     "undo.undo": lambda session, actor, it, now: undo.undo(session, actor, it.contact_batch, now=now),
     "attribution.shares": lambda session, actor, it, now: attribution.shares(session, actor),

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from lib import settings_log, tokens
+from lib import leavers, settings_log, tokens
+from lib.auth import operator
 from lib.errors import Invalid, NotAllowed, NotFound, NotSignedIn
 from lib.models import ApiToken, Company, User
-from tests.factories import settings_events
+from tests.factories import make_user, settings_events
 
 
 def make(session, actor, now, of=None, **values):
@@ -42,20 +43,47 @@ def test_two_tokens_are_never_the_same(session, cast, now):
     assert len({make(session, cast.alice, now)[1] for _ in range(5)}) == 5
 
 
-def test_a_manager_makes_tokens_for_others_and_nobody_else_does(session, cast, now):
-    token_id, _ = make(session, cast.mona, now, of=cast.bob)
-    assert token_row(session, token_id).user_id == cast.bob.user_id
+def service_user(session, cast):
+    return make_user(session, cast.mona.company_id, "N8N", role="team_lead", is_service=True)
+
+
+def test_a_manager_makes_tokens_for_service_users_and_nobody_else_does(session, cast, now):
+    n8n = service_user(session, cast)
+    token_id, _ = make(session, cast.mona, now, of=n8n)
+    assert token_row(session, token_id).user_id == n8n.user_id
 
     for actor in (cast.alice, cast.tess):
-        with pytest.raises(NotAllowed, match="Only a manager"):
-            make(session, actor, now, of=cast.bob)
+        with pytest.raises(NotAllowed, match="Only a manager can make the tokens of service users"):
+            make(session, actor, now, of=n8n)
+
+
+@pytest.mark.parametrize("who", ["alice", "tess", "mona"])
+def test_nobody_makes_a_token_that_acts_as_another_person(session, cast, now, who):
+    with pytest.raises(NotAllowed, match="everybody makes their own"):
+        make(session, getattr(cast, who), now, of=cast.bob)
+
+    assert session.scalars(select(ApiToken.id).where(ApiToken.user_id == cast.bob.user_id)).all() == []
+
+
+def test_whoever_leaves_loses_their_tokens_for_good(session, cast, now):
+    token_id, token = make(session, cast.bob, now)
+    nothing = leavers.hand_over(session, cast.mona, cast.bob.user_id, conversations_to=None, now=now)
+
+    leavers.leave(session, cast.mona, cast.bob.user_id, nothing, now=now)
+    leavers.come_back(session, cast.mona, cast.bob.user_id, now=now)
+
+    assert token_row(session, token_id).revoked_at == now
+    with pytest.raises(NotSignedIn, match="was revoked"):
+        tokens.sign_in(session, token, now=now)
+    assert [event.action for event in settings_events(session, cast.bob) if event.subject == "token"] == [
+        "created", "revoked"]
 
 
 def test_nobody_of_another_company_and_nobody_who_left_gets_one(session, cast, now):
     with pytest.raises(NotFound, match="no such colleague"):
         make(session, cast.olga, now, of=cast.bob)
     with pytest.raises(Invalid, match="Lea Lang no longer works here"):
-        make(session, cast.mona, now, of=cast.lea)
+        make(session, operator(cast.mona.company_id), now, of=cast.lea)
 
     assert session.scalars(select(ApiToken.id).where(
         ApiToken.user_id.in_([cast.bob.user_id, cast.lea.user_id]))).all() == []
@@ -146,10 +174,10 @@ def test_everybody_sees_their_own_and_a_manager_all_of_the_company(session, cast
 
 
 def test_the_log_names_the_token_and_its_user(session, cast, now):
-    make(session, cast.mona, now, of=cast.bob, name="Importer")
+    make(session, cast.mona, now, of=service_user(session, cast), name="Importer")
 
     [event] = settings_log.page(session, cast.mona)
-    assert (event.actor, event.subject_name, event.for_user) == ("Mona Meyer", "Importer", "Bob Brown")
+    assert (event.actor, event.subject_name, event.for_user) == ("Mona Meyer", "Importer", "N8N")
 
 
 # ---------------------------------------------------------------- sign in
@@ -158,7 +186,7 @@ def test_the_log_names_the_token_and_its_user(session, cast, now):
 def test_a_call_acts_as_the_tokens_user_with_their_role_of_this_moment(session, cast, now):
     session.execute(update(Company).where(Company.id == cast.bob.company_id).values(
         time_zone="Europe/Berlin", follow_up_days=9, auto_assign="round_robin"))
-    token_id, token = make(session, cast.mona, now, of=cast.bob, scopes=["read"])
+    token_id, token = make(session, cast.bob, now, scopes=["read"])
     session.execute(update(User).where(User.id == cast.bob.user_id).values(role="team_lead"))
 
     caller = tokens.sign_in(session, token, now=now)

@@ -47,7 +47,8 @@ def draw(desk: Desk, actor: Actor, now: datetime, *, only_mine: bool = False) ->
     else:
         _table(desk, shown, now, with_user=not only_mine)
     if NEW in desk.lists:
-        people = {each.id: each.name for each in everybody if each.is_active} or {actor.user_id: actor.name}
+        people = {actor.user_id: actor.name} | {
+            each.id: each.name for each in everybody if each.is_active and each.is_service}
         _new(desk, actor, people)
     asked = next((each for each in shown if each.id == desk.lists.get(REVOKE)), None)
     if asked is not None:

@@ -170,7 +170,7 @@ def test_another_origin_is_allowed_nothing(app):
             assert answer.headers.get("Access-Control-Allow-Origin") not in ("*", "https://evil.example"), path
 
 
-def test_an_upload_needs_the_token_of_its_page(app):
+def test_whoever_has_no_page_open_uploads_nothing(app):
     request = urllib.request.Request(f"{app.url}/_stcore/upload_file/session/file", method="PUT", data=b"x")
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=10)

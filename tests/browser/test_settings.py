@@ -159,17 +159,18 @@ def test_the_companys_settings_are_changed(settings, session, cast):
 
 
 def test_a_token_is_made_works_as_it_was_shown_and_is_revoked(settings, session, cast):
+    robot = make_user(session, cast.mona.company_id, "Robot", is_service=True)
     page = settings(cast.mona, "API tokens").press("New token")
     dialog = page.dialog()
     field(dialog, "Name").fill("N8N production")
-    page.choose("Acts as", "Bob Brown")
+    page.choose("Acts as", "Robot")
     dialog.get_by_role("button", name="Make token").click()
     expect(dialog).to_contain_text("it is shown this once")
     expect(dialog.locator("code")).to_have_count(2)
     token, line = dialog.locator("code").all_text_contents()
     assert line == f"curl -H 'Authorization: Bearer {token}' '{page.url}/api/leads?limit=1'"
     now = datetime.now(UTC)
-    assert tokens.sign_in(session, token, now=now).actor.user_id == cast.bob.user_id
+    assert tokens.sign_in(session, token, now=now).actor.user_id == robot.user_id
 
     dialog.get_by_role("button", name="Done").click()
     expect(dialog).to_be_hidden()
@@ -180,7 +181,7 @@ def test_a_token_is_made_works_as_it_was_shown_and_is_revoked(settings, session,
     expect(dialog).to_contain_text("This cannot be undone.")
     dialog.get_by_role("button", name="Revoke").click()
     page.said("The token N8N production is revoked.")
-    assert session.scalar(select(ApiToken.revoked_at).where(ApiToken.user_id == cast.bob.user_id)) is not None
+    assert session.scalar(select(ApiToken.revoked_at).where(ApiToken.user_id == robot.user_id)) is not None
     assert [action for _, action, _ in said_of(session, cast.mona)] == ["created", "revoked"]
 
 
