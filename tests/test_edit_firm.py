@@ -1,14 +1,17 @@
 """The firm of a lead: chosen by its name, kept by its id, told by its name again."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
 
-from lib import history, leads, undo
+from lib import db, history, leads, undo
+from lib import firms as firms_of
 from lib.errors import Conflict, Invalid, NotAllowed
 from lib.leads import ANYTHING, Edit
 from lib.models import LeadCompany
+from tests.crowd import PATIENCE, until_somebody_waits_for
 from tests.factories import events, make_firm, make_lead, row
 
 
@@ -134,3 +137,26 @@ def test_the_history_tells_it_by_name(session, cast, now, lead_id):
     told = [(event.firm_before, event.firm_after) for event in history.timeline(session, cast.alice, lead_id)]
 
     assert told == [("Umbrella AG", None), ("Acme GmbH", "Umbrella AG")]
+
+
+def test_an_edit_and_an_import_of_one_new_firm_never_wait_for_each_other(engine, committed_cast):
+    cast = committed_cast
+    with db.transaction() as session:
+        lead_id = make_lead(session, cast.tess)
+
+    def edit() -> None:
+        with db.transaction() as session:
+            leads.edit(session, cast.tess, [Edit(lead_id, "company", ANYTHING, "Brand New")])
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as session:
+            # As an import does it: the names of firms first, then the leads.
+            firms_of.hold(session, cast.tess, ["Brand New"])
+            editing = pool.submit(edit)
+            until_somebody_waits_for(session)
+            leads.lock(session, cast.tess, [lead_id], [])
+            made = firms_of.made(session, cast.tess, ["Brand New"])
+        editing.result(PATIENCE)
+
+    with db.transaction() as session:
+        assert row(session, lead_id).lead_company_id == made["Brand New"]
