@@ -155,6 +155,22 @@ def test_the_companys_settings_are_changed(settings, session, cast):
     expect(days).to_have_value("14")
 
 
+def test_a_number_out_of_range_is_refused_with_a_sentence_instead_of_left_out(settings, session, cast):
+    page = settings(cast.mona, "Company")
+    days = page.page.locator(".st-key-company input[type=number]")
+    days.fill("500")
+    page.press("Save")
+
+    expect(page.page.get_by_text("A follow-up is due after 1 to 365 days.")).to_be_visible()
+    expect(days).to_have_value("500")
+    go_to(page, "Team")
+    dialog = open_row(page, "Bob Brown")
+    dialog.get_by_label("Most open leads").fill("-5")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("The most open leads have to be a number from 0 to 1,000,000.")).to_be_visible()
+    assert settings_events(session, cast.mona) == []
+
+
 # ---------------------------------------------------------------- tokens
 
 
