@@ -104,6 +104,28 @@ def test_the_last_manager_cannot_step_down(settings, session, cast):
     assert user_row(session, cast.mona.user_id).role == "manager"
 
 
+def test_whoever_is_about_to_shut_themselves_out_is_told_before(settings, session, cast):
+    page = settings(cast.mona)
+    dialog = open_row(page, "Mona Meyer")
+    warned = dialog.get_by_text("Only another manager can make you one again.")
+    page.choose("Role", "Rep")
+    expect(warned).to_be_visible()
+    page.choose("Role", "Manager")
+    expect(warned).to_have_count(0)
+    field(dialog, "E-mail").fill("monna@acme.example")
+    field(dialog, "Name").click()
+    expect(dialog.get_by_text("From then on only the new address lets you in.")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+
+    dialog = open_row(page, "Bob Brown")
+    page.choose("Role", "Team lead")
+    field(dialog, "E-mail").fill("robert@acme.example")
+    field(dialog, "Name").click()
+    page.settled()
+    expect(dialog.get_by_text("Only another manager")).to_have_count(0)
+    expect(dialog.get_by_text("lets you in")).to_have_count(0)
+
+
 def test_somebody_leaves_and_is_let_in_again(settings, session, cast):
     lead = make_lead(session, cast.bob, owner=cast.bob, status="enriched")
     page = settings(cast.mona)
