@@ -70,8 +70,9 @@ def list_all(session: Session, _given: argparse.Namespace, now: datetime) -> str
         lines.append(each.name)
         for user in team.everybody(session, actor):
             state = "left" if not user.is_active else "API only" if user.is_service else "active"
-            lines.append(f"  {user.name} <{'' if user.is_service else user.email}>, {user.role}, {state}, "
-                         f"{user.open_leads:,} open leads")
+            address = "" if user.is_service else f" <{user.email}>"
+            lines.append(f"  {user.name}{address}, {user.role}, {state}, {user.open_leads:,} open "
+                         f"lead{'' if user.open_leads == 1 else 's'}")
         for token in tokens.of_company(session, actor):
             is_over = token.expires_at is not None and token.expires_at <= now
             lines.append(f"  token {token.id} {token.name} (…{token.hint}) of {token.user}, "

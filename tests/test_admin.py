@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from lib import admin, tokens
 from lib.config import ROOT
 from lib.models import ApiToken, Company, Lead, User
-from tests.factories import make_lead, settings_events, user_row
+from tests.factories import make_lead, make_user, settings_events, user_row
 
 
 @pytest.fixture
@@ -127,11 +127,13 @@ def test_a_wrong_command_line_is_told_with_status_2(command, arguments):
 
 def test_everybody_is_listed(session, cast, command):
     make_lead(session, cast.alice, owner=cast.alice)
+    make_user(session, cast.mona.company_id, "N8N", is_service=True)
 
     said = command("list")[1]
 
     assert "Acme Outbound\n" in said and "Lea Lang" in said and "left" in said
-    assert f"  Alice Adams <{user_row(session, cast.alice.user_id).email}>, rep, active, 1 open leads" in said
+    assert f"  Alice Adams <{user_row(session, cast.alice.user_id).email}>, rep, active, 1 open lead\n" in said
+    assert "\n  N8N, rep, API only, 0 open leads\n" in said
 
 
 # ---------------------------------------------------------------- a person's data

@@ -55,6 +55,7 @@ def test_a_lead_that_is_not_there_is_one_plain_sentence(cast, open_page):
     for id_ in ("", "nonsense", "00000000-0000-0000-0000-000000000000"):
         app = open_page(cast.alice, page="lead.py", id=id_)
         assert [error.value for error in app.error] == ["There is no such lead."]
+        assert [link.proto.label for link in app.get("page_link")] == ["My queue"], "the way back"
 
 
 def test_somebody_who_is_deactivated_while_a_tab_is_open_sees_nothing_more(session, cast, open_page):

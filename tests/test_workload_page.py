@@ -240,6 +240,23 @@ def test_it_says_who_has_much_who_nothing_and_what_waits(session, cast):
     assert "Lea Lang" in said[3] and "5 open leads" in said[4]
 
 
+def test_a_machine_that_logged_a_contact_is_no_colleague_without_work(session, team, open_as):
+    machine = make_user(session, team.mona.company_id, "N8N", is_service=True, role="team_lead")
+    contacts.log_contact(session, machine, [make_lead(session, team.mona, owner=team.bob)], method="email", now=NOW)
+    _, members = sign_in(session, team.mona.user_id)
+    loads = workload.by_rep(session, team.mona, now=NOW)
+
+    people = team_load.reps(members, loads)
+    app = open_as(team.mona)
+
+    # Its contacts count; it has no desk that could be empty, or make half of the team have less.
+    assert [each.load.month for each in people if each.name == "N8N"] == [{"email": 1}]
+    assert "N8N" not in shown(app)
+    two = [replace(each, load=Load(open={"new": 9})) for each in people if each.name in ("Alice Adams", "Bob Brown")]
+    idle = [replace(people[0], name=f"N8N {number}", load=Load(), is_machine=True) for number in range(3)]
+    assert team_load.findings([*two, *idle], [], NOW) == []
+
+
 def test_nothing_stands_out_in_a_team_where_nothing_does():
     assert team_load.findings([], [], NOW) == []
 

@@ -70,6 +70,9 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> Response:
         if error["type"] == "json_invalid":
             return answer(400, CODES[400], f"The body is not JSON: {error['ctx']['error']}.")
         place, *path = error["loc"]
+        if place == "query":
+            # Which of a parameter's values it is says the sentence; a name with a number is nobody's parameter.
+            path = path[:1]
         name = ".".join(str(part) for part in path) or ("body" if place == "body" else str(place))
         fields.setdefault(name, _sentence(place, name, error))
     return answer(Invalid.status, Invalid.code, " ".join(list(fields.values())[:5]), fields)

@@ -79,8 +79,8 @@ def _call(contract: dict[str, Any], base: str, path: str, method: str, call: dic
     body = [] if schema is None else [
         (name, each, each.get("description", ""), name in schema.get("required", ()))
         for name, each in schema.get("properties", {}).items()]
-    answers = "".join(f"<tr><td>{code}</td><td>{html.escape(_answer(answer))}</td></tr>"
-                      for code, answer in call["responses"].items())
+    answers = "".join(f"<tr><td>{code}</td><td>{_marked(_answer(answer))}</td></tr>"
+                      for code, answer in sorted(call["responses"].items()))
     return (f'<h2 id="{call["operationId"]}">{html.escape(call["summary"])} '
             f'<code class="path">{method.upper()} {html.escape(path)}</code></h2>'
             f'{_paragraphs(call.get("description", ""))}'
@@ -101,7 +101,7 @@ def _table(contract: dict[str, Any], title: str, rows: list[tuple[str, dict[str,
         return ""
     cells = "".join(
         f"<tr><td><code>{html.escape(name)}</code></td>"
-        f"<td>{html.escape(_told(contract, schema, description, needed))}</td></tr>"
+        f"<td>{_marked(_told(contract, schema, description, needed))}</td></tr>"
         for name, schema, description, needed in rows)
     return f"<table><tr><th>{title}</th><th></th></tr>{cells}</table>"
 
@@ -147,13 +147,13 @@ def _answer(answer: dict[str, Any]) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    """Markdown's paragraphs, bold and code, which is all that the contract uses."""
-    parts = []
-    for paragraph in text.strip().split("\n\n"):
-        escaped = html.escape(" ".join(paragraph.split()), quote=False)
-        for mark, tag in (("**", "b"), ("`", "code")):
-            pieces = escaped.split(mark)
-            escaped = "".join(piece if number % 2 == 0 else f"<{tag}>{piece}</{tag}>"
-                              for number, piece in enumerate(pieces))
-        parts.append(f"<p>{escaped}</p>")
-    return "".join(parts)
+    return "".join(f"<p>{_marked(paragraph)}</p>" for paragraph in text.strip().split("\n\n"))
+
+
+def _marked(text: str) -> str:
+    """Markdown's bold and code, which with paragraphs is all that the contract uses."""
+    escaped = html.escape(" ".join(text.split()), quote=False)
+    for mark, tag in (("**", "b"), ("`", "code")):
+        pieces = escaped.split(mark)
+        escaped = "".join(piece if number % 2 == 0 else f"<{tag}>{piece}</{tag}>" for number, piece in enumerate(pieces))
+    return escaped

@@ -8,7 +8,7 @@ import streamlit as st
 
 from lib import company, db, time_zones
 from lib.auth import Actor
-from lib.company import MOST_DAYS, CompanySettings
+from lib.company import CompanySettings
 from lib.history import Outcome
 from lib.ui import forms, people, statistics
 from lib.ui.desk import Desk
@@ -29,8 +29,10 @@ def draw(desk: Desk, actor: Actor) -> None:
     zones, strategies = time_zones.names(), list(people.AUTO)
     with st.container(width=560, key="company"):
         st.text_input("Name of the company", value=seen.name, max_chars=200, key=f"name:{form.key}")
-        st.number_input("A follow-up is due after (days)", value=seen.follow_up_days, min_value=1,
-                        max_value=MOST_DAYS, step=1, key=f"days:{form.key}", width=260,
+        # Without limits, here and in all fields that are saved: the browser would keep a number beyond them to itself,
+        # and Save would leave the old one in place without a word. The data access refuses it with a sentence.
+        st.number_input("A follow-up is due after (days)", value=seen.follow_up_days, step=1, key=f"days:{form.key}",
+                        width=260,
                         help="“Follow-ups due” counts leads that are Contacted or Conversing and were last contacted "
                              "longer ago than this.")
         st.selectbox("Time zone", zones, index=zones.index(seen.time_zone) if seen.time_zone in zones else 0,

@@ -20,6 +20,10 @@ SPELLINGS: Mapping[str, str] = {"entra": "Microsoft", "github": "GitHub", "gitla
 IN_THE_HEADER = """<style>
 [data-testid=stLayoutWrapper]:has(> .st-key-user_menu) { position: fixed; top: .6rem; right: 1rem; z-index: 999991;
                                                          width: auto; max-width: 45vw; }
+/* A long name ends in dots: on a phone it would be three lines high. */
+.st-key-user_menu button { max-width: 45vw; }
+.st-key-user_menu button * { min-width: 0; }
+.st-key-user_menu button p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 </style>"""
 
 

@@ -34,9 +34,9 @@ def draw_if_asked(desk: Desk, actor: Actor) -> None:
         _add_service(desk, actor)
 
 
-def role(held: Role, key: str) -> None:
-    st.selectbox("Role", list(Role), index=list(Role).index(held), key=f"role:{key}", format_func=words.ROLE.get,
-                 help=ROLES)
+def role(held: Role, key: str) -> Role:
+    return st.selectbox("Role", list(Role), index=list(Role).index(held), key=f"role:{key}",
+                        format_func=words.ROLE.get, help=ROLES)
 
 
 def zone(held: str | None, key: str) -> None:

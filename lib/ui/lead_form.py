@@ -14,7 +14,7 @@ from sqlalchemy import Row
 
 from lib import leads
 from lib.errors import Conflict, Duplicate, LeadDeskError
-from lib.fields import LABELS, MAX_SCORE
+from lib.fields import LABELS
 from lib.history import Outcome
 from lib.leads import Edit
 from lib.ui import desk as desks
@@ -62,8 +62,8 @@ def draw(desk: Desk, user_id: uuid.UUID, lead: Row, on_open: Callable[[uuid.UUID
         _text("phone", form, 50, width=130)
     with st.container(horizontal=True):
         _text("linkedin_url", form, 2000)
-        st.number_input(LABELS["score"], value=seen["score"], min_value=0, max_value=MAX_SCORE, step=1,
-                        key=f"score:{key}", width=130, persist_state="session")
+        st.number_input(LABELS["score"], value=seen["score"], step=1, key=f"score:{key}", width=130,
+                        persist_state="session")
     st.multiselect(LABELS["tags"], sorted({*seen["tags"], *st.session_state.get(f"tags:{key}", ())}),
                    default=seen["tags"], accept_new_options=True, key=f"tags:{key}", placeholder="Add a tag",
                    wrap=True, persist_state="session")

@@ -82,9 +82,6 @@ def draw(desk: Desk, actor: Actor, team: Sequence[Member], now: datetime) -> Non
     with matches:
         _offer(chosen, search or "", form)
     _show(chosen)
-    problem = desk.problems.get(form)
-    if problem is not None:
-        st.error(words.plain(str(problem)), icon=":material/error:")
     people = contact_fields.people(team, actor.user_id) if RULES[actor.role][2] else {}
     if people:
         st.selectbox("Made by", list(people), format_func=people.get, key=f"maker:{form}")
@@ -93,6 +90,10 @@ def draw(desk: Desk, actor: Actor, team: Sequence[Member], now: datetime) -> Non
         contact_fields.warn_of_colleagues(chosen.touches, now)
     with st.form(f"contact:{form}", border=False):
         contact_fields.write(form, held=chosen.statuses)
+        problem = desk.problems.get(form)
+        if problem is not None:
+            # Where Save was clicked: on a phone, the leads at the top are out of sight then.
+            st.error(words.plain(str(problem)), icon=":material/error:")
         with st.container(horizontal=True, horizontal_alignment="right"):
             st.form_submit_button("Start over", type="tertiary", key=f"clear:{form}", on_click=_begin)
             save = partial(_on_save, desk, actor.user_id, form, chosen.names)

@@ -9,7 +9,7 @@ import uuid
 import streamlit as st
 
 from lib import db, leads, once
-from lib.fields import LABELS, MAX_SCORE
+from lib.fields import LABELS
 from lib.history import Outcome
 from lib.ui import desk as desks
 from lib.ui import identity, words
@@ -62,8 +62,7 @@ def _dialog(desk: Desk, user_id: uuid.UUID, form: str, people: dict[str, str]) -
         st.selectbox("Assigned to", ["", *people], index=1 + list(people).index(str(user_id)), key=f"owner:{form}",
                      format_func=lambda key: people.get(key, "Nobody"))
         _text("source", form, 200)
-        st.number_input(LABELS["score"], value=None, min_value=0, max_value=MAX_SCORE, step=1, key=f"score:{form}",
-                        width=120)
+        st.number_input(LABELS["score"], value=None, step=1, key=f"score:{form}", width=120)
     st.multiselect(LABELS["tags"], _tags(desk), accept_new_options=True, key=f"tags:{form}", placeholder="Add a tag")
     st.text_area(LABELS["notes"], key=f"notes:{form}", height=80, max_chars=20_000)
     problem = desk.problems.get(form)

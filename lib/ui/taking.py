@@ -12,8 +12,8 @@ def fields(held: Taking, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.toggle("Takes leads", value=held.takes_leads, key=f"takes:{key}",
                   help="In turn, and when leads are shared out")
-        st.number_input("Most open leads", value=held.most_open_leads, min_value=0, max_value=1_000_000, step=10,
-                        key=f"most:{key}", placeholder="Any number", width=160)
+        st.number_input("Most open leads", value=held.most_open_leads, step=10, key=f"most:{key}",
+                        placeholder="Any number", width=160)
         st.date_input("Away from", value=_first_day(held), key=f"from:{key}", format="YYYY-MM-DD", width=150)
         st.date_input("to", value=_last_day(held), key=f"until:{key}", format="YYYY-MM-DD", width=150)
 

@@ -41,12 +41,13 @@ RULES = {
 
 @dataclass(frozen=True)
 class Rep:
-    """Somebody with their desk. ``name`` is like nobody else's."""
+    """Somebody with their desk. ``name`` is like nobody else's. A machine has made contacts, and no work waits for it."""
 
     id: uuid.UUID
     name: str
     is_active: bool
     load: Load
+    is_machine: bool = False
 
     @property
     def open(self) -> int:
@@ -56,8 +57,8 @@ class Rep:
 def reps(team: Sequence[Member], loads: Mapping[uuid.UUID, Load]) -> list[Rep]:
     """Every rep, and whoever else has leads or made contacts; who has the most open leads comes first."""
     names = finder.owners(team)
-    found = [Rep(each.id, names[str(each.id)], each.is_active, loads.get(each.id, Load())) for each in team
-             if each.id in loads or each.can_own and each.role is Role.REP]
+    found = [Rep(each.id, names[str(each.id)], each.is_active, loads.get(each.id, Load()), each.is_service)
+             for each in team if each.id in loads or each.can_own and each.role is Role.REP]
     return sorted(found, key=lambda each: (-each.open, each.name.lower()))
 
 
@@ -82,7 +83,7 @@ def tiles(actor: Actor, people: Sequence[Rep] | None, pool: Sequence[Unowned] | 
 
 def findings(people: Sequence[Rep], pool: Sequence[Unowned], now: datetime) -> list[str]:
     """What stands out, in sentences of Markdown: too much, nothing, neglected, on nobody's desk."""
-    working = [each for each in people if each.is_active]
+    working = [each for each in people if each.is_active and not each.is_machine]
     half = median(each.open for each in working) if working else 0
     much = [each for each in working if each.open > max(half * MUCH, half + 5)]
     idle = [each for each in working if not each.open]
@@ -117,7 +118,9 @@ def desks(people: Sequence[Rep], team: Sequence[Member]) -> list[Rep]:
         return []
     chart, numbers = st.tabs(["Chart", "Table"], key="desks_tabs")
     with chart:
-        clicked = _bars(people)
+        # A machine stands in the table with the contacts that it made, and is no empty desk.
+        with_desk = [each for each in people if each.open or not each.is_machine]
+        clicked = _bars(with_desk) if with_desk else None
         if clicked:
             query = Query(owner=(clicked["owner"],), stage=(clicked["status"],))
             st.switch_page(LEADS, query_params=finder.address(query, team))

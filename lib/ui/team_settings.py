@@ -10,6 +10,7 @@ import streamlit as st
 from lib import db, leavers, staffing, team
 from lib.auth import Actor
 from lib.history import Outcome
+from lib.models import Role
 from lib.staffing import Taking
 from lib.team import Colleague
 from lib.ui import desk as desks
@@ -93,15 +94,16 @@ def _change(desk: Desk, actor: Actor, chosen: Colleague, everybody: Sequence[Col
         return
     with st.container(horizontal=True):
         st.text_input("Name", value=seen.name, max_chars=100, key=f"name:{form.key}")
-        if not seen.is_service:
-            st.text_input("E-mail", value=seen.email, max_chars=320, key=f"email:{form.key}",
-                          help="The address that they sign in with")
+        email = seen.email if seen.is_service else st.text_input(
+            "E-mail", value=seen.email, max_chars=320, key=f"email:{form.key}", help="The address that they sign in with")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        invite.role(seen.role, form.key)
+        role = invite.role(seen.role, form.key)
         if not seen.is_service:
             invite.zone(seen.time_zone, form.key)
     if not seen.is_service:
         taking.fields(_taking(seen), form.key)
+    if seen.id == actor.user_id:
+        _warn_oneself(seen, email, role)
     forms.problem(desk, form)
     with st.container(horizontal=True, horizontal_alignment="right"):
         st.button("Cancel", type="tertiary", key="change_cancel", on_click=_leave, args=(desk,))
@@ -112,6 +114,15 @@ def _change(desk: Desk, actor: Actor, chosen: Colleague, everybody: Sequence[Col
     names = {each.id: each.name for each in everybody if each.is_active and not each.is_service or each.id == seen.id}
     with st.expander(f"{words.plain(seen.name)} leaves", icon=":material/logout:", key=f"leaves:{form.key}"):
         people.leaving(desk, actor, names, seen.id, form.key, lambda: _leave(desk))
+
+
+def _warn_oneself(seen: Colleague, email: str, role: Role) -> None:
+    """What a manager cannot take back alone."""
+    if role is not Role.MANAGER:
+        st.warning("You give up being a manager. Only another manager can make you one again.",
+                   icon=":material/warning:")
+    if email.strip().lower() != seen.email.lower():
+        st.warning("From then on only the new address lets you in.", icon=":material/warning:")
 
 
 def _left(desk: Desk, actor: Actor, seen: Colleague) -> None:

@@ -195,6 +195,15 @@ def test_the_page_explains_every_call_without_anything_from_outside(client, cont
         assert f"{method.upper()} {path}" in page.text and f'id="{call["operationId"]}"' in page.text
 
 
+def test_the_page_has_no_marks_left_and_the_answers_in_their_order(client):
+    page = client.get("/api/docs").text
+
+    assert "`" not in page and "**" not in page and "<code>fields</code> names it" in page
+    for part in page.split("<tr><th>Answer</th>")[1:]:
+        codes = re.findall(r"<tr><td>(\d{3})</td>", part.partition("</table>")[0])
+        assert codes and codes == sorted(codes)
+
+
 def test_a_curl_line_is_the_call(client, contract, cast, caller, session):
     call = caller(cast.tess)
     for path, method, operation in operations(contract):

@@ -300,7 +300,8 @@ def test_a_page_shows_a_lead_as_reading_it_does(session, cast, caller):
 
 @pytest.mark.parametrize(("query", "field"), [
     ("foo=1", "foo"), ("cursor=", "cursor"), ("cursor=abc", "cursor"), ("limit=0", "limit"), ("limit=501", "limit"),
-    ("status=open", "status.0"), ("sort=fastest", "sort"), ("last_contacted_before=soon", "last_contacted_before"),
+    ("status=open", "status"), ("status=new,open", "status"), ("sort=fastest", "sort"),
+    ("last_contacted_before=soon", "last_contacted_before"),
     ("last_contacted_before=2026-01-10T05:00:00", "last_contacted_before"), ("assigned_to=bob", "assigned_to")])
 def test_a_parameter_that_cannot_be_understood_is_refused_by_name(cast, caller, query, field):
     refusal = error(caller(cast.alice)("GET", f"/leads?{query}"), 422, "invalid")

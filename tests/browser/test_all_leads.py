@@ -184,9 +184,12 @@ def test_what_is_wrong_with_a_new_lead_is_said_and_nothing_typed_is_lost(desk, s
     dialog = page.dialog()
     dialog.get_by_label("Last name").fill("Newman")
     dialog.get_by_label("E-mail").fill("not an address")
+    dialog.get_by_label("Score").fill("2000000")
     dialog.get_by_role("button", name="Save lead").click()
 
     expect(dialog.get_by_text("is not an e-mail address")).to_be_visible()
+    expect(dialog.get_by_text("Score has to be a whole number from 0 to 1,000,000.")).to_be_visible()
     expect(dialog.get_by_label("Last name")).to_have_value("Newman")
+    expect(dialog.get_by_label("Score")).to_have_value("2000000")
     assert session.scalar(select(Lead.id).where(Lead.last_name == "Newman",
                                                 Lead.company_id == cast.alice.company_id)) is None

@@ -132,6 +132,17 @@ def test_what_was_typed_can_be_discarded(open_as, session, cast, queue):
     assert events(session, queue[0]) == []
 
 
+def test_a_score_out_of_range_is_refused_with_a_sentence_and_stays_to_be_mended(open_as, session, cast, queue):
+    page = open_as(cast.alice, "lead", id=str(queue[0]))
+    score = page.page.get_by_role("spinbutton", name="Score").first
+    score.fill("-5")
+    page.press("Save changes")
+
+    expect(page.page.get_by_text("Score has to be a whole number from 0 to 1,000,000.")).to_be_visible()
+    expect(score).to_have_value("-5")
+    assert events(session, queue[0]) == []
+
+
 def test_a_firm_is_changed_and_taken_back(open_as, session, cast):
     acme = make_firm(session, cast.alice, "Acme GmbH")
     lead = make_lead(session, cast.alice, owner=cast.alice, first_name="Rita", last_name="Ready", lead_company_id=acme)

@@ -28,6 +28,17 @@ def test_a_rep_reads_the_numbers_and_logs_a_call_on_a_phone(desk, session, cast)
     assert row(session, rita).contact_count == 1
 
 
+def test_why_a_contact_was_not_logged_stands_where_save_was_pressed(desk, cast):
+    page = desk(cast.tess, "log-contacts")
+    save = page.page.get_by_role("button", name="Save contact")
+
+    save.click()
+
+    expect(page.page.get_by_text("Choose at least one lead, by search or from a list.")).to_be_visible()
+    save.scroll_into_view_if_needed()
+    expect(page.page.get_by_text("Choose at least one lead, by search or from a list.")).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("path", ["", "lead"])
 def test_no_page_is_wider_than_the_phone(desk, session, cast, path):
     lead = make_lead(session, cast.alice, owner=cast.alice, first_name="A name of exactly sixty characters,",

@@ -104,6 +104,28 @@ def test_the_last_manager_cannot_step_down(settings, session, cast):
     assert user_row(session, cast.mona.user_id).role == "manager"
 
 
+def test_whoever_is_about_to_shut_themselves_out_is_told_before(settings, session, cast):
+    page = settings(cast.mona)
+    dialog = open_row(page, "Mona Meyer")
+    warned = dialog.get_by_text("Only another manager can make you one again.")
+    page.choose("Role", "Rep")
+    expect(warned).to_be_visible()
+    page.choose("Role", "Manager")
+    expect(warned).to_have_count(0)
+    field(dialog, "E-mail").fill("monna@acme.example")
+    field(dialog, "Name").click()
+    expect(dialog.get_by_text("From then on only the new address lets you in.")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+
+    dialog = open_row(page, "Bob Brown")
+    page.choose("Role", "Team lead")
+    field(dialog, "E-mail").fill("robert@acme.example")
+    field(dialog, "Name").click()
+    page.settled()
+    expect(dialog.get_by_text("Only another manager")).to_have_count(0)
+    expect(dialog.get_by_text("lets you in")).to_have_count(0)
+
+
 def test_somebody_leaves_and_is_let_in_again(settings, session, cast):
     lead = make_lead(session, cast.bob, owner=cast.bob, status="enriched")
     page = settings(cast.mona)
@@ -153,6 +175,22 @@ def test_the_companys_settings_are_changed(settings, session, cast):
     assert settings_events(session, cast.mona)[-1].after == {"follow_up_days": 14, "auto_assign": "round_robin"}
     # The next change starts from there.
     expect(days).to_have_value("14")
+
+
+def test_a_number_out_of_range_is_refused_with_a_sentence_instead_of_left_out(settings, session, cast):
+    page = settings(cast.mona, "Company")
+    days = page.page.locator(".st-key-company input[type=number]")
+    days.fill("500")
+    page.press("Save")
+
+    expect(page.page.get_by_text("A follow-up is due after 1 to 365 days.")).to_be_visible()
+    expect(days).to_have_value("500")
+    go_to(page, "Team")
+    dialog = open_row(page, "Bob Brown")
+    dialog.get_by_label("Most open leads").fill("-5")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("The most open leads have to be a number from 0 to 1,000,000.")).to_be_visible()
+    assert settings_events(session, cast.mona) == []
 
 
 # ---------------------------------------------------------------- tokens

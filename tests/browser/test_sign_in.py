@@ -125,6 +125,21 @@ def test_a_verified_address_signs_in_and_the_menu_says_who_that_is(session, alic
     expect(page.page.get_by_label("You are")).to_have_count(0)
 
 
+def test_a_long_name_takes_one_line_at_the_top_of_a_phone(session, alice, app, browser):
+    change(session, alice, name="Maximiliane-Katharina von und zu Hohenstein-Waldenburg")
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    try:
+        page = SignInPage(context.new_page(), app).open().sign_in("alice")
+        expect(page.menu()).to_contain_text("Maximiliane")
+
+        # Two lines have more than 40 pixels.
+        assert page.menu().bounding_box()["height"] <= 40
+        page.menu().click()
+        expect(page.page.get_by_text("Hohenstein-Waldenburg").last).to_be_visible()
+    finally:
+        context.close()
+
+
 def test_what_is_done_is_done_by_whoever_signed_in(session, alice, rita, tab):
     page = desk_of(tab().sign_in("alice"))
 
