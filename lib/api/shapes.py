@@ -81,7 +81,7 @@ class LeadFields(Strict):
                     "an empty email, phone, job_title and linkedin_url.")] = None
 
 
-_NAMED = [{"required": [name], "properties": {name: {"type": "string", "pattern": r"[A-Za-z0-9]"}}}
+_NAMED = [{"required": [name], "properties": {name: {"type": "string", "pattern": r"\S"}}}
           for name in ("first_name", "last_name", "email", "linkedin_url")]
 
 
