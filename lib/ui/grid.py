@@ -46,11 +46,17 @@ class Listing:
     is_drawn: bool = False
     takes_all: bool = False
     """Whether actions are meant for all leads that match, not only for those that are ticked on this page."""
+    digest: str = field(default="", repr=False)
+    digested: list[uuid.UUID] | None = field(default=None, repr=False)
+    """The ids that ``digest`` was made of."""
 
     @property
     def key(self) -> str:
-        digest = hashlib.sha256(repr((self.params, self.ids)).encode()).hexdigest()[:16]
-        return f"grid-{digest}-{self.version}"
+        # Asked for several times a run, and the list of ids is replaced, never changed in place.
+        if self.digested is not self.ids:
+            self.digest = hashlib.sha256(repr((self.params, self.ids)).encode()).hexdigest()[:16]
+            self.digested = self.ids
+        return f"grid-{self.digest}-{self.version}"
 
     @property
     def total(self) -> str:
@@ -87,7 +93,9 @@ def draw(desk: Desk, user_id: uuid.UUID, listing: Listing, rows: Sequence[Row], 
                       "tags": list(row.tags or [])} for row in rows}
     if _was_refused(listing, fresh):
         listing.draw_anew()
-    listing.ids = [row.id for row in rows]
+    ids = [row.id for row in rows]
+    if ids != listing.ids:
+        listing.ids = ids
     listing.names = {row.id: leads.name_of(row) for row in rows}
     if listing.is_drawn:
         listing.shown = fresh
@@ -175,8 +183,10 @@ def _frame(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
         # Typed by hand, as a column without any value must not change the grid's identity.
         return pd.Series(list(values), dtype=kind, index=index)
 
-    index = pd.Index([str(row.id) for row in rows], name="lead")
-    return pd.DataFrame({
+    # As plain objects: Streamlit goes through the names of rows and columns one by one, several times for each run, and
+    # pandas' own texts take ten times as long for that.
+    index = pd.Index([str(row.id) for row in rows], name="lead", dtype="object")
+    frame = pd.DataFrame({
         "selected": column([row.id in listing.ticked for row in rows], "bool"),
         "log": column([":material/edit_note:"] * len(rows)),
         "open": column([":material/open_in_full:"] * len(rows)),
@@ -193,6 +203,8 @@ def _frame(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
         "score": column([row.score for row in rows], "Int64"),
         "tags": column([list(row.tags or []) for row in rows]),
     })
+    frame.columns = frame.columns.astype("object")
+    return frame
 
 
 def _columns(desk: Desk, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> dict[str, Any]:
