@@ -1,10 +1,10 @@
 """What Streamlit and a browser tab say to each other over the websocket, without the browser."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -77,13 +77,10 @@ def address(port: int) -> str:
 
 
 class Wire:
-    """A tab with its connection. ``email`` is whom the proxy in front of the app would name."""
+    """A tab with its connection."""
 
-    def __init__(self, port: int, email: str = "") -> None:
-        self.tab = Tab()
-        self.connection: ClientConnection = connect(
-            address(port), subprotocols=["streamlit"], max_size=None, compression=None,
-            additional_headers={"X-Auth-Request-Email": email} if email else None)
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection, self.tab = connection, Tab()
 
     def run(self, fragment: str = "", **asked: Any) -> int:
         """Have the page run, or one fragment of it; how many bytes the answer has."""
@@ -94,8 +91,10 @@ class Wire:
             raise AssertionError("The page shows an error.")
         return self.tab.received
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.connection.close()
+@contextmanager
+def opened(port: int, email: str = "") -> Iterator[Wire]:
+    """A tab of the page that is served there. ``email`` is whom the proxy in front of the app would name."""
+    with connect(address(port), subprotocols=["streamlit"], max_size=None, compression=None,
+                 additional_headers={"X-Auth-Request-Email": email} if email else None) as connection:
+        yield Wire(connection)
