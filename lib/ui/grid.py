@@ -9,6 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 import pandas as pd
@@ -49,6 +50,8 @@ class Listing:
     digest: str = field(default="", repr=False)
     digested: list[uuid.UUID] | None = field(default=None, repr=False)
     """The ids that ``digest`` was made of."""
+    framed: tuple[Any, pd.DataFrame] | None = field(default=None, repr=False)
+    """What the frame was made of that was drawn last, and the frame."""
 
     @property
     def key(self) -> str:
@@ -101,7 +104,7 @@ def draw(desk: Desk, user_id: uuid.UUID, listing: Listing, rows: Sequence[Row], 
         listing.shown = fresh
 
     st.data_editor(
-        _frame(listing, rows), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
+        _frame_of(listing, rows), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(rows), ROWS_VISIBLE) + 2, row_height=ROW_HEIGHT,
         column_config=_columns(desk, listing, rows, team),
         disabled=["name", "job_title", "company", "last_contact", "method", "contacts"],
@@ -177,8 +180,15 @@ def _offer_restored(desk: Desk, listing: Listing, fresh: Mapping[uuid.UUID, Mapp
     return found
 
 
-def _frame(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
-    zone = words.zone()
+def _frame_of(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
+    """The frame to draw: most runs change nothing in the rows, and making it is a tenth of what such a run costs."""
+    made_of = (list(rows), set(listing.ticked), words.zone())
+    if listing.framed is None or listing.framed[0] != made_of:
+        listing.framed = made_of, _frame(listing, rows, made_of[-1])
+    return listing.framed[1]
+
+
+def _frame(listing: Listing, rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
     def column(values: Sequence[Any], kind: str = "object") -> pd.Series:
         # Typed by hand, as a column without any value must not change the grid's identity.
         return pd.Series(list(values), dtype=kind, index=index)
