@@ -94,7 +94,7 @@ class Wire:
 
 @contextmanager
 def opened(port: int, email: str = "") -> Iterator[Wire]:
-    """A tab of the page that is served there. ``email`` is whom the proxy in front of the app would name."""
+    """A tab of the page that is served on this port. ``email`` is whom the proxy in front of the app would name."""
     with connect(address(port), subprotocols=["streamlit"], max_size=None, compression=None,
                  additional_headers={"X-Auth-Request-Email": email} if email else None) as connection:
         yield Wire(connection)
