@@ -5,9 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from sqlalchemy import update
 
 from benchmarks.plans import recorded
 from lib.config import ROOT
+from lib.models import Lead
+from lib.ui import grid
 from tests.factories import make_lead
 
 
@@ -27,6 +30,22 @@ def test_a_page_that_is_drawn_again_asks_the_database_a_few_times(connection, se
         app.run()
 
     assert not app.exception and 1 <= len(asked(sent)) <= most, "\n\n".join(asked(sent))
+
+
+def test_the_grids_frame_is_made_again_only_for_rows_that_have_changed(session, cast, open_page, monkeypatch):
+    lead_id = make_lead(session, cast.alice, owner=cast.alice, score=10)
+    made = []
+    monkeypatch.setattr(grid, "_frame", lambda *given, make=grid._frame: made.append(make(*given)) or made[-1])
+
+    app = open_page(cast.alice).run()
+    assert made
+    made.clear()
+    app.run().run()
+    assert made == []
+
+    session.execute(update(Lead).where(Lead.id == lead_id).values(score=20))
+    app.run().run()
+    assert [list(frame["score"]) for frame in made] == [[20]] and not app.exception
 
 
 def test_what_only_some_pages_need_is_not_loaded_at_the_start():

@@ -9,6 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 import pandas as pd
@@ -46,11 +47,19 @@ class Listing:
     is_drawn: bool = False
     takes_all: bool = False
     """Whether actions are meant for all leads that match, not only for those that are ticked on this page."""
+    digest: str = field(default="", repr=False)
+    digested: list[uuid.UUID] | None = field(default=None, repr=False)
+    """The ids that ``digest`` was made of."""
+    framed: tuple[Any, pd.DataFrame] | None = field(default=None, repr=False)
+    """What the frame was made of that was drawn last, and the frame."""
 
     @property
     def key(self) -> str:
-        digest = hashlib.sha256(repr((self.params, self.ids)).encode()).hexdigest()[:16]
-        return f"grid-{digest}-{self.version}"
+        # Asked for several times a run, and the list of ids is replaced, never changed in place.
+        if self.digested is not self.ids:
+            self.digest = hashlib.sha256(repr((self.params, self.ids)).encode()).hexdigest()[:16]
+            self.digested = self.ids
+        return f"grid-{self.digest}-{self.version}"
 
     @property
     def total(self) -> str:
@@ -87,13 +96,15 @@ def draw(desk: Desk, user_id: uuid.UUID, listing: Listing, rows: Sequence[Row], 
                       "tags": list(row.tags or [])} for row in rows}
     if _was_refused(listing, fresh):
         listing.draw_anew()
-    listing.ids = [row.id for row in rows]
+    ids = [row.id for row in rows]
+    if ids != listing.ids:
+        listing.ids = ids
     listing.names = {row.id: leads.name_of(row) for row in rows}
     if listing.is_drawn:
         listing.shown = fresh
 
     st.data_editor(
-        _frame(listing, rows), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
+        _frame_of(listing, rows), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(rows), ROWS_VISIBLE) + 2, row_height=ROW_HEIGHT,
         column_config=_columns(desk, listing, rows, team),
         disabled=["name", "job_title", "company", "last_contact", "method", "contacts"],
@@ -169,14 +180,23 @@ def _offer_restored(desk: Desk, listing: Listing, fresh: Mapping[uuid.UUID, Mapp
     return found
 
 
-def _frame(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
-    zone = words.zone()
+def _frame_of(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
+    """The frame to draw: most runs change nothing in the rows, and making it is a tenth of what such a run costs."""
+    made_of = (list(rows), set(listing.ticked), words.zone())
+    if listing.framed is None or listing.framed[0] != made_of:
+        listing.framed = made_of, _frame(listing, rows, made_of[-1])
+    return listing.framed[1]
+
+
+def _frame(listing: Listing, rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
     def column(values: Sequence[Any], kind: str = "object") -> pd.Series:
         # Typed by hand, as a column without any value must not change the grid's identity.
         return pd.Series(list(values), dtype=kind, index=index)
 
-    index = pd.Index([str(row.id) for row in rows], name="lead")
-    return pd.DataFrame({
+    # As plain objects: Streamlit goes through the names of rows and columns one by one, several times for each run, and
+    # pandas' own texts take ten times as long for that.
+    index = pd.Index([str(row.id) for row in rows], name="lead", dtype="object")
+    frame = pd.DataFrame({
         "selected": column([row.id in listing.ticked for row in rows], "bool"),
         "log": column([":material/edit_note:"] * len(rows)),
         "open": column([":material/open_in_full:"] * len(rows)),
@@ -193,6 +213,8 @@ def _frame(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
         "score": column([row.score for row in rows], "Int64"),
         "tags": column([list(row.tags or []) for row in rows]),
     })
+    frame.columns = frame.columns.astype("object")
+    return frame
 
 
 def _columns(desk: Desk, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> dict[str, Any]:

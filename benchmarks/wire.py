@@ -1,0 +1,100 @@
+"""What Streamlit and a browser tab say to each other over the websocket, without the browser."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import ClientConnection, connect
+
+# The id that Streamlit gives to a widget with a key of ours.
+WIDGET = re.compile(r"\$\$ID-[0-9a-f]{32}-(.+)")
+PATIENCE = 60
+
+
+@dataclass
+class Tab:
+    """One tab: what it knows of the page, which bytes it sends, and what it makes of those that come.
+
+    Like a browser, it keeps large elements and tells the server which it has, and sends all its widgets' values along
+    with every click. ``received`` counts the bytes of the answer that is coming in, or came in last.
+    """
+
+    widgets: dict[str, str] = field(default_factory=dict)
+    """The id of each widget that was drawn, by its key."""
+    fragment: str = ""
+    """The part of the page that refreshes itself, once there is one."""
+    received: int = 0
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    kept: dict[str, bool] = field(default_factory=dict)
+    page: str = ""
+    failed: bool = False
+
+    def asks(self, fragment: str = "", *, clicked: str | None = None, query: str = "",
+             values: Mapping[str, Mapping[str, Any]] | None = None) -> bytes:
+        """The message for a run of the page, or of a fragment: after a click on the button ``clicked``, or with new
+        ``values``, by key: ``{"q": {"string_value": "an"}}``."""
+        self.received, self.failed = 0, False
+        self.values.update(values or {})
+        message = BackMsg()
+        state = message.rerun_script
+        state.query_string, state.page_script_hash, state.fragment_id = query, self.page, fragment
+        state.context_info.timezone, state.context_info.locale = "Europe/Berlin", "en"
+        state.cached_message_hashes.extend(self.kept)
+        for key, value in self.values.items():
+            if key in self.widgets:
+                state.widget_states.widgets.add(id=self.widgets[key], **value)
+        if clicked is not None:
+            state.widget_states.widgets.add(id=self.widgets[clicked], trigger_value=True)
+        return message.SerializeToString()
+
+    def hears(self, payload: bytes) -> bool:
+        """Take in one message; whether the run that was asked for is over."""
+        self.received += len(payload)
+        message = ForwardMsg.FromString(payload)
+        element = message.delta.new_element
+        shown = element.WhichOneof("type")
+        widget = WIDGET.fullmatch(getattr(getattr(element, shown), "id", "")) if shown else None
+        if widget:
+            self.widgets[widget[1]] = widget[0]
+        if message.metadata.cacheable and message.hash:
+            self.kept[message.hash] = True
+        kind = message.WhichOneof("type")
+        if kind == "new_session":
+            self.page = message.new_session.page_script_hash or self.page
+        elif kind == "auto_rerun":
+            self.fragment = message.auto_rerun.fragment_id
+        elif shown == "exception":
+            self.failed = True
+        return kind == "script_finished" and message.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+
+def address(port: int) -> str:
+    return f"ws://127.0.0.1:{port}/_stcore/stream"
+
+
+class Wire:
+    """A tab with its connection."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection, self.tab = connection, Tab()
+
+    def run(self, fragment: str = "", **asked: Any) -> int:
+        """Have the page run, or one fragment of it; how many bytes the answer has."""
+        self.connection.send(self.tab.asks(fragment, **asked))
+        while not self.tab.hears(self.connection.recv(PATIENCE)):
+            pass
+        if self.tab.failed:
+            raise AssertionError("The page shows an error.")
+        return self.tab.received
+
+
+@contextmanager
+def opened(port: int, email: str = "") -> Iterator[Wire]:
+    """A tab of the page that is served on this port. ``email`` is whom the proxy in front of the app would name."""
+    with connect(address(port), subprotocols=["streamlit"], max_size=None, compression=None,
+                 additional_headers={"X-Auth-Request-Email": email} if email else None) as connection:
+        yield Wire(connection)
