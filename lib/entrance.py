@@ -6,10 +6,9 @@ Pure ASGI, around the pages and the API alike, so that nothing has to be remembe
 import ipaddress
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from lib import uploads
+from lib.asgi import App, Message, Receive, Scope, Send
 from lib.config import settings
 
 # The file itself may have 50 MB (.streamlit/config.toml); the form around it needs a little more.
@@ -22,11 +21,6 @@ API = re.compile(r"/api(?:/|$)")
 # tokens and answers even while it is switched off.
 CLOSED = re.compile(r"/_stcore/(?:metrics|agent)(?:/|$)")
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-
 
 class Entrance:
     """ASGI middleware that answers 400, 403, 404 or 413 in place of the application."""
@@ -34,7 +28,7 @@ class Entrance:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             host = _only(scope, b"host")
             if not (is_allowed_host(host) and all(is_own_origin(origin, host) for origin in _all(scope, b"origin"))):
@@ -57,7 +51,7 @@ class Entrance:
             return
         await self.app(scope, receive, send)
 
-    async def _with_a_small_body(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _with_a_small_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = (UPLOAD_BYTES if UPLOADS.search(scope["path"]) else BATCH_BYTES if BATCHES.search(scope["path"]) else
                  BODY_BYTES)
         sentence = f"This is too large: at most {limit // 1024 // 1024} MB are taken here."
@@ -125,11 +119,11 @@ def is_own_origin(origin: bytes, host: bytes) -> bool:
         public_url is not None and f"{public_url}/".startswith(f"{origin.decode('latin-1').lower()}/"))
 
 
-def _all(scope: Message, name: bytes) -> list[bytes]:
+def _all(scope: Scope, name: bytes) -> list[bytes]:
     return [value for given, value in scope["headers"] if given.lower() == name]
 
 
-def _only(scope: Message, name: bytes) -> bytes | None:
+def _only(scope: Scope, name: bytes) -> bytes | None:
     """The value of a header. None where it is missing or comes twice, as who reads it next may take the other."""
     values = _all(scope, name)
     return values[0] if len(values) == 1 else None
@@ -140,7 +134,7 @@ def _name_in(host: bytes | None) -> str | None:
     return match[1].decode("ascii").lower().removesuffix(".") if match else None
 
 
-async def _refuse(scope: Message, send: Send, status: int, code: str, sentence: str) -> None:
+async def _refuse(scope: Scope, send: Send, status: int, code: str, sentence: str) -> None:
     """Answer with the sentence; a program that calls the API gets it in the API's shape of an error."""
     kind, text = "text/plain; charset=utf-8", sentence
     if API.search(scope["path"]):

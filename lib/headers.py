@@ -8,12 +8,11 @@ import base64
 import functools
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from lib.asgi import App, RawHeaders, Receive, Scope, Send, amending
 from lib.config import settings
 
 POLICY = {
@@ -46,9 +45,6 @@ HEADERS = {
 }
 HSTS = "max-age=31536000"
 
-Message = MutableMapping[str, Any]
-App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
-
 
 class Headers:
     """ASGI middleware. A header that an answer brings itself is left as it is."""
@@ -56,18 +52,12 @@ class Headers:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Callable, send: Callable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         by_tls = scope["scheme"] == "https" or (settings().public_url or "").startswith("https:")
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = _completed(message.get("headers", ()), by_tls)
-            await send(message)
-
-        await self.app(scope, receive, answer)
+        await self.app(scope, receive, amending(send, lambda headers: _completed(headers, by_tls)))
 
 
 @functools.cache
@@ -83,7 +73,7 @@ def _hsts() -> str:
     return f"{HSTS}; includeSubDomains" if public_url.hostname and not public_url.path else HSTS
 
 
-def _completed(headers: Any, by_tls: bool) -> list[tuple[bytes, bytes]]:
+def _completed(headers: RawHeaders, by_tls: bool) -> list[tuple[bytes, bytes]]:
     found = [(name, _secure(value) if by_tls and name.lower() == b"set-cookie" else value) for name, value in headers]
     there = {name.lower() for name, _ in found}
     wanted = HEADERS | {"content-security-policy": policy()}

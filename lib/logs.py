@@ -10,13 +10,14 @@ import re
 import sys
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
+from lib.asgi import App, Receive, Scope, Send, amending
 from lib.errors import LeadDeskError
 
 # Servers and libraries that bring a handler of their own for each of their loggers. Only their warnings are of use: the
@@ -41,9 +42,6 @@ NOT_TOLD = (
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 _actor: ContextVar[tuple[uuid.UUID, uuid.UUID] | None] = ContextVar("actor", default=None)
 _loggers_known = 0
-
-Message = MutableMapping[str, Any]
-App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 
 def start(form: str, level: str) -> None:
@@ -99,19 +97,14 @@ class RequestIds:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Callable, send: Callable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         chosen = begin(given.decode("ascii") if REQUEST_ID.fullmatch(given) else None)
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), (b"x-request-id", chosen.encode("ascii"))]
-            await send(message)
-
-        await self.app(scope, receive, answer)
+        await self.app(scope, receive, amending(
+            send, lambda headers: [*headers, (b"x-request-id", chosen.encode("ascii"))]))
 
 
 class JsonLines(logging.Formatter):

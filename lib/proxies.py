@@ -1,13 +1,11 @@
 """Who may say in a header who somebody is: the proxy in front of Lead Desk, and nobody else."""
 
 import ipaddress
-from collections.abc import Awaitable, Callable, Collection, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from lib.asgi import App, Receive, Scope, Send
 from lib.config import Network
-
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 
 class OnlyFromProxy:
@@ -21,7 +19,7 @@ class OnlyFromProxy:
                  proxies: Callable[[], Sequence[Network]]) -> None:
         self.app, self.headers, self.proxies = app, headers, proxies
 
-    async def __call__(self, scope: Scope, receive: Callable, send: Callable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             names = {name.lower().encode("latin-1") for name in self.headers()}
             given = [name.lower() for name, _ in scope["headers"] if name.lower() in names]

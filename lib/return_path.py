@@ -1,18 +1,16 @@
 """Back to the page that somebody wanted to see: signing in leads over the identity provider to the first page."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+
+from lib.asgi import App, RawHeaders, Receive, Scope, Send, amending
 
 LOGIN, CALLBACK = "/auth/login", "/oauth2callback"
 COOKIE = "lead_desk_return"
 # How long somebody may take at the identity provider's; Streamlit keeps its own part of the way for longer.
 SECONDS = 900
-
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+REDIRECTS = range(300, 400)
 
 
 class BackToPage:
@@ -24,16 +22,17 @@ class BackToPage:
     def __init__(self, app: App) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Callable, send: Callable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "") if scope["type"] == "http" else ""
         if path.endswith(LOGIN):
             page = _came_from(scope)
             if page is not None:
-                send = _adding(send, lambda headers: [*headers, _cookie(quote(page, safe=""), SECONDS)])
+                cookie = _cookie(quote(page, safe=""), SECONDS)
+                send = amending(send, lambda headers: [*headers, cookie], REDIRECTS)
         elif path.endswith(CALLBACK):
             page = _remembered(scope)
             if page is not None:
-                send = _adding(send, lambda headers: [*_leading_to(page, headers), _cookie("", 0)])
+                send = amending(send, lambda headers: [*_leading_to(page, headers), _cookie("", 0)], REDIRECTS)
         await self.app(scope, receive, send)
 
 
@@ -69,7 +68,7 @@ def _header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for given, value in scope["headers"] if given.lower() == name), "")
 
 
-def _leading_to(page: str, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _leading_to(page: str, headers: RawHeaders) -> list[tuple[bytes, bytes]]:
     """The headers of an answer that leads to the first page, leading to this one."""
     return [(name, page.encode("ascii")) if name.lower() == b"location" and value.startswith(b"/") else (name, value)
             for name, value in headers]
@@ -77,11 +76,3 @@ def _leading_to(page: str, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple
 
 def _cookie(value: str, seconds: int) -> tuple[bytes, bytes]:
     return b"set-cookie", f"{COOKIE}={value}; Max-Age={seconds}; Path=/; HttpOnly; SameSite=Lax".encode("ascii")
-
-
-def _adding(send: Callable, change: Callable) -> Callable:
-    async def changed(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start" and 300 <= message["status"] < 400:
-            message = dict(message, headers=change(message.get("headers", [])))
-        await send(message)
-    return changed
