@@ -21,7 +21,7 @@ from lib.api import problems
 from lib.api.limits import Limiter
 from lib.auth import Actor
 from lib.config import Settings
-from lib.errors import Invalid, KeyReused, LeadDeskError, NotAllowed, NotSignedIn, TooManyRequests
+from lib.errors import KeyReused, LeadDeskError, NotAllowed, NotSignedIn, TooManyRequests
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 bearer = HTTPBearer(auto_error=False, description="A token of Lead Desk, made under Settings, API tokens.")
@@ -155,10 +155,6 @@ class Call:
             except KeyReused as error:
                 raise KeyReused("This Idempotency-Key came with another request before. Use a new key for a new "
                                 "request.", {"Idempotency-Key": "Came with another request before."}) from error
-            except Invalid as error:
-                if "key" not in error.fields or is_first:
-                    raise
-                raise Invalid.field("Idempotency-Key", error.message) from error
         return Response(kept["body"], kept["status"], {} if is_first else REPLAYED, "application/json")
 
     def _asked(self, session: Session) -> tuple[Asked, Any]:
