@@ -13,7 +13,7 @@ from lib import settings_log, time_zones
 from lib.assignment import Strategy
 from lib.auth import Actor, check_manage, operator
 from lib.errors import Invalid
-from lib.fields import clean_all, text_of
+from lib.fields import clean_all, needed, text_of
 from lib.models import Company
 
 MOST_DAYS = 365
@@ -63,13 +63,6 @@ def create(session: Session, name: str, *, time_zone: str = "UTC", now: datetime
     return company_id
 
 
-def _name(field: str, value: Any) -> str:
-    value = text_of(200)(field, value)
-    if value is None:
-        raise Invalid.field(field, "The company needs a name.")
-    return value
-
-
 def _days(field: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_DAYS:
         raise Invalid.field(field, f"A follow-up is due after 1 to {MOST_DAYS} days.")
@@ -82,4 +75,5 @@ def _strategy(field: str, value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-CHECKS = {"name": _name, "follow_up_days": _days, "time_zone": time_zones.check, "auto_assign": _strategy}
+CHECKS = {"name": needed(text_of(200), "The company needs a name."), "follow_up_days": _days,
+          "time_zone": time_zones.check, "auto_assign": _strategy}

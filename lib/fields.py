@@ -82,6 +82,16 @@ def text_of(limit: int, *, lines: bool = False) -> Check:
     return check
 
 
+def needed(check: Check, sentence: str) -> Check:
+    """The check for a field that may not be empty; ``sentence`` says so."""
+    def checked(field: str, value: Any) -> Any:
+        value = check(field, value)
+        if value is None:
+            raise Invalid.field(field, sentence)
+        return value
+    return checked
+
+
 def _email(field: str, value: Any) -> str | None:
     value = text_of(320)(field, value)
     if value is None:

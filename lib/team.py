@@ -18,7 +18,7 @@ from lib import settings_log, time_zones, users
 from lib.auth import Actor, check_manage
 from lib.counts import BY_STATUS
 from lib.errors import Invalid
-from lib.fields import clean, clean_all, text_of
+from lib.fields import clean, clean_all, needed, text_of
 from lib.models import Role, User
 from lib.settings_log import USER
 from lib.views import OPEN
@@ -169,17 +169,8 @@ def _add(session: Session, actor: Actor, action: str, values: Mapping[str, Any],
     return user_id
 
 
-def _name(field: str, value: Any) -> str:
-    value = text_of(100)(field, value)
-    if value is None:
-        raise Invalid.field(field, "A name is needed.")
-    return value
-
-
 def _email(field: str, value: Any) -> str:
-    value = clean("email", value)
-    if value is None:
-        raise Invalid.field(field, "An e-mail address is needed: it is what they sign in with.")
+    value = needed(clean, "An e-mail address is needed: it is what they sign in with.")(field, value)
     if value.endswith(".invalid"):
         raise Invalid.field(field, f"“{value[:60]}” is not an e-mail address.")
     return value
@@ -191,4 +182,5 @@ def _role(field: str, value: Any) -> str:
     return str(value)
 
 
-CHECKS = {"name": _name, "email": _email, "role": _role, "time_zone": time_zones.check_or_none}
+CHECKS = {"name": needed(text_of(100), "A name is needed."), "email": _email, "role": _role,
+          "time_zone": time_zones.check_or_none}

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from lib import settings_log
 from lib.auth import Actor, check_manage
 from lib.errors import Invalid, NotAllowed, NotFound, NotSignedIn
-from lib.fields import text_of
+from lib.fields import needed, text_of
 from lib.models import ApiToken, Company, Role, User
 
 SCOPES = ("read", "write")
@@ -66,9 +66,7 @@ def create(session: Session, actor: Actor, *, user_id: uuid.UUID, name: str, sco
         raise NotAllowed("Only a manager can make the tokens of service users, and everybody makes their own.")
     if not owner.is_active:
         raise Invalid.field("user_id", f"{owner.name} no longer works here.")
-    name = text_of(100)("name", name)
-    if not name:
-        raise Invalid.field("name", "Give the token a name that says what uses it.")
+    name = needed(text_of(100), "Give the token a name that says what uses it.")("name", name)
     if not scopes or set(scopes) - set(SCOPES):
         raise Invalid.field("scopes", f"A token's scopes are some of {', '.join(SCOPES)}.")
     if expires_at is not None and expires_at <= now:
