@@ -31,8 +31,7 @@ def draw(desk: Desk, actor: Actor, now: datetime) -> None:
             with st.container(gap=None):
                 by = words.plain(event.actor) if event.actor else "The administrator, at the server"
                 st.markdown(f":material/{ICONS[event.subject]}: {sentence(event)}")
-                st.caption(f"{by} · {words.time_of(event.at)} · {words.ago(event.at, now)}"
-                           + (" · through the API" if event.source == "api" else ""))
+                st.caption(words.told_by(by, event.at, now, event.source))
     if len(events) > limit:
         st.button("Show older", key="older", icon=":material/expand_more:", type="tertiary", on_click=_show_older,
                   args=(desk,))

@@ -50,9 +50,7 @@ def draw(desk: Desk, actor: Actor, lead_id: uuid.UUID, events: Sequence[Row], ki
             with st.container(gap=None):
                 by = words.plain(event.actor) if event.actor else "An integration"
                 st.markdown(f":material/{ICONS.get(event.action, 'circle')}: {sentence(event, people)}")
-                st.caption(f"{by} · {words.time_of(event.occurred_at or event.at)} · "
-                           f"{words.ago(event.occurred_at or event.at, now)}"
-                           + (" · through the API" if event.source == "api" else ""))
+                st.caption(words.told_by(by, event.occurred_at or event.at, now, event.source))
                 if event.subject:
                     st.markdown(f"**{words.plain(event.subject)}**")
                 if event.notes:

@@ -73,6 +73,11 @@ def ago(at: datetime, now: datetime) -> str:
     return "just now"
 
 
+def told_by(by: str, at: datetime, now: datetime, source: str) -> str:
+    """The line under what is told of a change: who, when, and whether through the API. ``by`` is Markdown."""
+    return f"{by} · {time_of(at)} · {ago(at, now)}" + (" · through the API" if source == "api" else "")
+
+
 def lasting(time: timedelta) -> str:
     """How long something takes, in the largest unit of which it is at least one: “3.2 days”, “45 min”."""
     seconds = time.total_seconds()
