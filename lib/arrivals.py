@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from lib import conversion, firms, history, imports, leads, lost, writes
+from lib import addresses, conversion, firms, history, leads, lost, writes
 from lib.auth import Actor
 from lib.errors import Duplicate, Invalid, LeadDeskError
 from lib.fields import CHECKS, clean, linkedin_key
@@ -105,7 +105,7 @@ class _Delivery:
     def _look_up(self, rows: Any) -> None:
         locks = self.on_duplicate is OnDuplicate.UPDATE
         # Oldest first: of several leads with one LinkedIn address, the first is meant.
-        for row in imports.known_by_address(self.session, self.actor, list(rows), locks=locks):
+        for row in addresses.known_by_address(self.session, self.actor, list(rows), locks=locks):
             for key in _keys(row._mapping):
                 self.known.setdefault(key, row.id)
 
@@ -153,7 +153,7 @@ class _Delivery:
                        [Change(lead_id, {}, values) for lead_id, values in self.fresh.items() if lead_id in added],
                        now=self.now)
         late = {lead_id: values for lead_id, values in self.fresh.items() if lead_id not in added}
-        there = {row.email: row.id for row in imports.known_by_address(
+        there = {row.email: row.id for row in addresses.known_by_address(
             self.session, self.actor, [{"email": values["email"]} for values in late.values()], locks=False)}
         return {lead_id: there[values["email"]] for lead_id, values in late.items()}
 

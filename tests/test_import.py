@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from lib import columns, contacts, db, firms, imports, leads, spreadsheets, undo
+from lib import addresses, columns, contacts, db, firms, imports, leads, spreadsheets, undo
 from lib.errors import Invalid, NotAllowed, NotFound
 from lib.imports import Duplicates, Plan
 from lib.leads import ANYTHING, Edit
@@ -399,14 +399,14 @@ def test_two_imports_of_a_company_do_not_run_at_once(committed_cast, now):
 
 
 def test_one_that_somebody_adds_meanwhile_is_left_to_them(session, cast, now, monkeypatch):
-    found = imports.known_by_address
+    found = addresses.known_by_address
 
     def late(*arguments, **options):
         rows = found(*arguments, **options)
         make_lead(session, cast.alice, email="ada@example.com", first_name="Theirs")
         return rows
 
-    monkeypatch.setattr(imports, "known_by_address", late)
+    monkeypatch.setattr(addresses, "known_by_address", late)
 
     outcome, report = run(session, cast.alice, "Ada,King,ada@example.com,,,,,,", "Bob,Brown,bob@example.com,,,,,,",
                           header="First name,Last name,E-mail,LinkedIn,Phone,Status,Score,Tags,Notes", now=now)
@@ -519,6 +519,6 @@ def test_a_column_of_its_own_goes_before_the_whole_name(session, cast, now):
 
 
 def test_every_field_of_the_menu_is_stored_somewhere():
-    stored = {*imports.STORED, "company", "name"}
+    stored = {*addresses.STORED, "company", "name"}
 
     assert set(columns.FIELDS) <= stored

@@ -12,9 +12,9 @@ from lib.config import ROOT
 DATA_ACCESS = ("auth", "users", "fields", "filters", "orders", "moments", "queries", "views", "leads", "lists", "bulk",
                "contacts", "contact_changes", "contact_summary", "outcomes", "pasted", "neighbours", "history", "undo",
                "once", "scope", "conversion", "lost", "attribution", "replies", "funnel", "workload", "imports",
-               "exports", "arrivals", "deliveries", "counts", "assignment", "hand_outs", "leavers", "staffing", "firms",
-               "writes", "columns", "settings_log", "team", "company", "tokens", "tags", "persons", "time_zones",
-               "spreadsheets", "report", "sign_ins")
+               "import_rows", "addresses", "exports", "arrivals", "deliveries", "counts", "assignment", "hand_outs",
+               "leavers", "staffing", "firms", "writes", "columns", "settings_log", "team", "company", "tokens",
+               "tags", "persons", "time_zones", "spreadsheets", "report", "sign_ins")
 SQL = re.compile(r"\bSELECT\s.+\sFROM\b|\bINSERT\s+INTO\b|\bUPDATE\s.+\sSET\b|\bDELETE\s+FROM\b"
                  r"|\b(?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|TYPE)\b", re.DOTALL)
 

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import (arrivals, assignment, attribution, bulk, columns, company, contact_changes, contact_summary, contacts,
-                 deliveries, exports, firms, funnel, hand_outs, history, imports, leads, leavers, lists, neighbours,
-                 once, pasted, persons, replies, settings_log, spreadsheets, staffing, tags, team, tokens, undo, users,
-                 workload, writes)
+from lib import (addresses, arrivals, assignment, attribution, bulk, columns, company, contact_changes,
+                 contact_summary, contacts, deliveries, exports, firms, funnel, hand_outs, history, imports, leads,
+                 leavers, lists, neighbours, once, pasted, persons, replies, settings_log, spreadsheets, staffing, tags,
+                 team, tokens, undo, users, workload, writes)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
 from lib.filters import LeadFilter
@@ -32,7 +32,7 @@ from tests.factories import attempts, events, forgotten, make_firm, make_lead, r
 MODULES = (users, leads, lists, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
            attribution, replies, funnel, workload, imports, exports, firms, writes,
            assignment, hand_outs, leavers, staffing, arrivals, deliveries, settings_log, team, company, tokens, tags,
-           persons)
+           persons, addresses)
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "deliveries.deliver": lambda session, actor, it, now: deliveries.deliver(
         session, actor, it.lead, {"score": 9, "enrichment_data": {"size": 1}}, now=now),
     "arrivals.receive": received,
-    "imports.known_by_address": lambda session, actor, it, now: imports.known_by_address(
+    "addresses.known_by_address": lambda session, actor, it, now: addresses.known_by_address(
         session, actor, [{"email": it.email}], locks=True),
     "leads.refuse_known": lambda session, actor, it, now: leads.refuse_known(session, actor, {"email": it.email}),
     "users.directory": lambda session, actor, it, now: [each.name for each in users.directory(session, actor)],
