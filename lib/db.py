@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from lib import round_trips
 from lib.config import Settings
 from lib.errors import CannotStart, DatabaseUnavailable, OutcomeUnknown
 
@@ -46,8 +47,8 @@ def connect(conninfo: str, settings: Settings) -> Engine:
                                 "-c TimeZone=UTC -c synchronous_commit=on " + (given.get("options") or ""))
 
     engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo, **arguments),
+        "postgresql+lead_desk://",
+        creator=lambda: round_trips.Connection.connect(conninfo, autocommit=True, **arguments),
         pool_size=settings.pool_size,
         max_overflow=2,
         pool_timeout=POOL_SECONDS,
@@ -60,7 +61,8 @@ def connect(conninfo: str, settings: Settings) -> Engine:
         @event.listens_for(engine, "begin")
         def limit_this_transaction(connection: Connection) -> None:
             # A session setting would outlive the transaction on a connection that others share.
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{timeout}'")
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{timeout}'",
+                                       execution_options=round_trips.ANSWER_LATER)
     return engine
 
 
@@ -142,7 +144,7 @@ def _in_plain_words(committing: bool = False) -> Iterator[None]:
         if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise DatabaseUnavailable("Somebody else was saving the same thing at this moment. Nothing was saved; "
                                       "please try again.") from error
-        if committing:
+        if committing and not isinstance(error.orig, round_trips.NeverSent):
             raise OutcomeUnknown("The connection broke while saving, so it is not certain that the change was "
                                  "kept.") from error
         raise DatabaseUnavailable("The database does not answer. Nothing was saved; please try again.") from error
