@@ -21,6 +21,7 @@ from lib.errors import NobodyAvailable, NotAllowed, NotFound
 from lib.history import Outcome
 from lib.leads import Progress
 from lib.models import Lead, Role, User
+from lib.round_trips import ANSWER_LATER
 from lib.views import OPEN
 
 
@@ -83,6 +84,7 @@ _LOAD = (
            _LEADS.c.status.in_(bindparam("open", expanding=True, literal_execute=True)))
     .scalar_subquery()
 )
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))").execution_options(**ANSWER_LATER)
 _OWNER = select(_LEADS.c.assigned_to_user_id, _LEADS.c.status).where(
     _LEADS.c.company_id == bindparam("company"), _LEADS.c.id == bindparam("lead"))
 _TURNS = (
@@ -195,8 +197,7 @@ def nobody_can(who: Turns) -> str:
 
 def take_turns(session: Session, actor: Actor) -> None:
     """Wait until nobody else of the company is sharing leads out, until the transaction ends."""
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))"),
-                    {"line": f"{actor.company_id}/turns"})
+    session.execute(_TAKE_TURN, {"line": f"{actor.company_id}/turns"})
 
 
 def check_may_plan(actor: Actor) -> None:

@@ -1,6 +1,7 @@
 import select
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -8,14 +9,17 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import db, round_trips
+from lib import contacts, db, deliveries, leads, lists, round_trips, undo, users
 from lib.config import Settings
 from lib.errors import DatabaseUnavailable, OutcomeUnknown
+from lib.leads import ANYTHING, Edit
 from lib.round_trips import ANSWER_LATER
+from tests.factories import Cast, make_lead
 from tests.way import Way, counted
 
 # psycopg prepares a statement at its sixth execution, which takes one round trip more.
 WARM_UP = 8
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -67,13 +71,60 @@ def until_it_is_told(session: Session) -> None:
     assert poll.poll(60_000)
 
 
-# ---------------------------------------------------------------- how many
+# ---------------------------------------------------------------- what a call costs
 
 
-def test_begin_takes_none_of_its_own(through, way):
+def an_edit(session: Session, cast: Cast) -> uuid.UUID:
+    return leads.edit(session, cast.alice, [Edit(a_lead(session, cast), "status", ANYTHING, "qualified")]).batch_id
+
+
+def a_lead(session: Session, cast: Cast) -> uuid.UUID:
+    return make_lead(session, cast.alice)
+
+
+def nothing(session: Session, cast: Cast) -> None:
+    return None
+
+
+# How many, what is there before, and the call. Each ends with the round trip of COMMIT.
+CALLS = {
+    "numbers": (2, nothing, lambda s, cast, _: lists.numbers(s, cast.alice, now=NOW)),
+    "sign_in": (2, nothing, lambda s, cast, _: users.sign_in(s, cast.alice.user_id)),
+    # The lead is locked and read; the change and its event go out with COMMIT.
+    "edit": (2, a_lead, lambda s, cast, lead: leads.edit(s, cast.alice, [Edit(lead, "status", ANYTHING, "qualified")])),
+    "log_contact": (2, a_lead, lambda s, cast, lead: contacts.log_contact(s, cast.alice, [lead], method="call")),
+    "enrich": (2, a_lead, lambda s, cast, lead: deliveries.enrich(s, cast.alice, lead, {"headcount": 12})),
+    # The new owner comes first.
+    "assign": (3, a_lead, lambda s, cast, lead: leads.assign(s, cast.mona, [lead], to=cast.bob.user_id)),
+    # So does the key.
+    "log_contact with a key": (3, a_lead, lambda s, cast, lead: contacts.log_contact(
+        s, cast.alice, [lead], method="call", key=uuid.uuid4().hex)),
+    # What the batch is, the leads, what was done to them.
+    "undo": (4, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
+    # Who has the address, the firm, the lead.
+    "create": (4, nothing, lambda s, cast, _: leads.create(
+        s, cast.alice, {"email": f"{uuid.uuid4().hex}@new.example", "company": "Some Firm"})),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_takes_few_round_trips(committed_cast, through, way, name):
+    expected, arrange, call = CALLS[name]
+    for _ in range(WARM_UP):
+        with db.transaction() as session:
+            arranged = arrange(session, committed_cast)
+        with counted(way) as trips, db.transaction() as session:
+            call(session, committed_cast, arranged)
+
+    assert trips == [expected]
+
+
+def test_fifty_leads_take_as_many_as_one(committed_cast, through, way):
+    with db.transaction() as session:
+        several = [make_lead(session, committed_cast.alice) for _ in range(50)]
     for _ in range(WARM_UP):
         with counted(way) as trips, db.transaction() as session:
-            select_one(session)
+            contacts.log_contact(session, committed_cast.alice, several, method="call")
 
     assert trips == [2]
 
