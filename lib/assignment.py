@@ -228,7 +228,9 @@ def note_turns(session: Session, actor: Actor, agreed: Plan, now: datetime) -> N
     if not last:
         return
     mine = _USERS.c.company_id == actor.company_id
-    session.execute(select(_USERS.c.id).where(mine, _USERS.c.id.in_(last)).order_by(_USERS.c.id).with_for_update())
+    # Not against a lead that gets one of them as its owner: whoever writes that, such as an undo, holds the lead.
+    session.execute(select(_USERS.c.id).where(mine, _USERS.c.id.in_(last)).order_by(_USERS.c.id)
+                    .with_for_update(key_share=True))
     latest = session.scalar(select(func.max(_USERS.c.last_assigned_at)).where(mine))
     # Moments differ, or equal ones would be told apart by something else than whose turn it was.
     start = max(now, latest + timedelta(microseconds=1)) if latest else now

@@ -97,6 +97,7 @@ _OF_LEAD = (
 )
 _CONCERNED = (
     select(_EVENTS.c.actor_id, _EVENTS.c.lead_id, func.bool_or(_EVENTS.c.action == "created").label("is_made"),
+           func.coalesce(func.bool_or(_EVENTS.c.detail.has_key("left")), False).label("is_leaving"),
            select(_UNDOING.c.id).where(_UNDOING.c.company_id == bindparam("company"),
                                        _UNDOING.c.undoes_batch_id == bindparam("batch")).exists().label("is_undone"))
     .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.batch_id == bindparam("batch"))
@@ -130,12 +131,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Concerned:
-    """A batch: who did it, its leads, which of them it added, and whether it has been undone."""
+    """A batch: who did it, its leads, which of them it added, whether it has been undone, and whether somebody left by
+    it."""
 
     actor_id: uuid.UUID | None
     lead_ids: Sequence[uuid.UUID]
     made: frozenset[uuid.UUID]
     is_undone: bool
+    is_leaving: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +209,8 @@ def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> Concerned:
     if not rows:
         raise NotFound("There is nothing to undo.")
     return Concerned(rows[0].actor_id, [row.lead_id for row in rows],
-                     frozenset(row.lead_id for row in rows if row.is_made), rows[0].is_undone)
+                     frozenset(row.lead_id for row in rows if row.is_made), rows[0].is_undone,
+                     any(row.is_leaving for row in rows))
 
 
 def batch(session: Session, actor: Actor, batch_id: uuid.UUID, *, of: Sequence[uuid.UUID]) -> Sequence[Row]:

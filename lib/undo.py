@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, delete, select, text
 from sqlalchemy.orm import Session
 
-from lib import contact_changes, conversion, history, leads, lists, lost, tags, writes
+from lib import assignment, contact_changes, conversion, history, leads, lists, lost, tags, writes
 from lib.auth import Actor, may_undo
 from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
@@ -46,6 +46,9 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     if batch.is_undone:
         raise AlreadyUndone("This has already been undone.")
 
+    if batch.is_leaving:
+        # Before any lead, as whoever leaves does: a leaving goes from people to leads, and its undo from leads to people.
+        assignment.take_turns(session, actor)
     if len(batch.lead_ids) > leads.CHUNK:
         writes.plan_anew(session)
     undo_id = uuid.uuid4()
