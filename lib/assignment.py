@@ -230,14 +230,15 @@ def note_turns(session: Session, actor: Actor, agreed: Plan, now: datetime) -> N
     mine = _USERS.c.company_id == actor.company_id
     # Not against a lead that gets one of them as its owner: whoever writes that, such as an undo, holds the lead.
     session.execute(select(_USERS.c.id).where(mine, _USERS.c.id.in_(last)).order_by(_USERS.c.id)
-                    .with_for_update(key_share=True))
+                    .with_for_update(key_share=True), execution_options=ANSWER_LATER)
     latest = session.scalar(select(func.max(_USERS.c.last_assigned_at)).where(mine))
     # Moments differ, or equal ones would be told apart by something else than whose turn it was.
     start = max(now, latest + timedelta(microseconds=1)) if latest else now
     places = sorted(last, key=last.get)
     at = {user_id: start + timedelta(microseconds=place) for place, user_id in enumerate(places)}
     session.execute(update(_USERS).where(mine, _USERS.c.id.in_(last)).values(
-        last_assigned_at=case(*((_USERS.c.id == user_id, literal(moment)) for user_id, moment in at.items()))))
+        last_assigned_at=case(*((_USERS.c.id == user_id, literal(moment)) for user_id, moment in at.items()))),
+        execution_options=ANSWER_LATER)
 
 
 def detail_of(agreed: Plan) -> dict:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import contacts, db, deliveries, leads, lists, round_trips, undo, users
+from lib import assignment, contacts, db, deliveries, leads, lists, round_trips, undo, users
 from lib.config import Settings
 from lib.errors import DatabaseUnavailable, OutcomeUnknown
 from lib.leads import ANYTHING, Edit
@@ -99,6 +99,8 @@ CALLS = {
     # So does the key.
     "log_contact with a key": (3, a_lead, lambda s, cast, lead: contacts.log_contact(
         s, cast.alice, [lead], method="call", key=uuid.uuid4().hex)),
+    # The lead, who is next, the last turn; the owner and the lead again, locked.
+    "auto_assign": (6, a_lead, lambda s, cast, lead: assignment.auto_assign(s, cast.mona, lead)),
     # What the batch is, the leads, what was done to them.
     "undo": (4, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
     # Who has the address, the firm, the lead.
