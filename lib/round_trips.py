@@ -18,8 +18,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.expression import ReleaseSavepointClause, SavepointClause
 
-# How long an idle connection is believed in. One that the server has ended is noticed at once, as that makes it readable;
-# one that a firewall has forgotten says nothing.
+# How long an idle connection is believed in. One that the server has ended is noticed at once, as that makes it
+# readable; one that a firewall has forgotten says nothing.
 TRUSTED_SECONDS = 20
 
 ANSWER_LATER = {"answer_later": True}
@@ -31,7 +31,8 @@ class NeverSent(psycopg.OperationalError):
 
 
 class Connection(psycopg.Connection):
-    """A connection that knows what has yet to be sent. It begins no transactions itself: they are begun in ``Dialect``."""
+    """A connection that knows what has yet to be sent. It is in autocommit for psycopg, as ``send`` says BEGIN itself:
+    psycopg would wait for the answer to its own."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)

@@ -47,7 +47,7 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
         raise AlreadyUndone("This has already been undone.")
 
     if batch.is_leaving:
-        # Before any lead, as whoever leaves does: a leaving goes from people to leads, and its undo from leads to people.
+        # Before any lead, as in a leaving itself: that goes from people to leads, and its undo from leads to people.
         assignment.take_turns(session, actor)
     if len(batch.lead_ids) > leads.CHUNK:
         writes.plan_anew(session)
@@ -57,8 +57,8 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     looked_at = 0
     changed: Sequence[uuid.UUID] = batch.lead_ids
     if batch.made:
-        # What was made goes first, with whatever else the batch did to it: it may have an address that belongs to another
-        # of these leads again. All are locked on the way, in the order of their ids.
+        # What was made goes first, with whatever else the batch did to it: it may have an address that belongs to
+        # another of these leads again. All are locked on the way, in the order of their ids.
         changed = []
         for chunk in leads.in_chunks(batch.lead_ids):
             locked = leads.lock(session, actor, chunk, refused)

@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 
 class Way:
-    """``trips`` is how often the server has said that it is ready for more, which it says whenever it was waited for; each
+    """``trips`` is how often the server has said that it is ready for more, as it does whenever it was waited for; each
     takes ``seconds`` longer."""
 
     def __init__(self, server: str) -> None:
