@@ -21,6 +21,7 @@ from lib.errors import NobodyAvailable, NotAllowed, NotFound
 from lib.history import Outcome
 from lib.leads import Progress
 from lib.models import Lead, Role, User
+from lib.round_trips import ANSWER_LATER
 from lib.views import OPEN
 
 
@@ -83,6 +84,7 @@ _LOAD = (
            _LEADS.c.status.in_(bindparam("open", expanding=True, literal_execute=True)))
     .scalar_subquery()
 )
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))").execution_options(**ANSWER_LATER)
 _OWNER = select(_LEADS.c.assigned_to_user_id, _LEADS.c.status).where(
     _LEADS.c.company_id == bindparam("company"), _LEADS.c.id == bindparam("lead"))
 _TURNS = (
@@ -195,8 +197,7 @@ def nobody_can(who: Turns) -> str:
 
 def take_turns(session: Session, actor: Actor) -> None:
     """Wait until nobody else of the company is sharing leads out, until the transaction ends."""
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))"),
-                    {"line": f"{actor.company_id}/turns"})
+    session.execute(_TAKE_TURN, {"line": f"{actor.company_id}/turns"})
 
 
 def check_may_plan(actor: Actor) -> None:
@@ -227,14 +228,17 @@ def note_turns(session: Session, actor: Actor, agreed: Plan, now: datetime) -> N
     if not last:
         return
     mine = _USERS.c.company_id == actor.company_id
-    session.execute(select(_USERS.c.id).where(mine, _USERS.c.id.in_(last)).order_by(_USERS.c.id).with_for_update())
+    # Not against a lead that gets one of them as its owner: whoever writes that, such as an undo, holds the lead.
+    session.execute(select(_USERS.c.id).where(mine, _USERS.c.id.in_(last)).order_by(_USERS.c.id)
+                    .with_for_update(key_share=True), execution_options=ANSWER_LATER)
     latest = session.scalar(select(func.max(_USERS.c.last_assigned_at)).where(mine))
     # Moments differ, or equal ones would be told apart by something else than whose turn it was.
     start = max(now, latest + timedelta(microseconds=1)) if latest else now
     places = sorted(last, key=last.get)
     at = {user_id: start + timedelta(microseconds=place) for place, user_id in enumerate(places)}
     session.execute(update(_USERS).where(mine, _USERS.c.id.in_(last)).values(
-        last_assigned_at=case(*((_USERS.c.id == user_id, literal(moment)) for user_id, moment in at.items()))))
+        last_assigned_at=case(*((_USERS.c.id == user_id, literal(moment)) for user_id, moment in at.items()))),
+        execution_options=ANSWER_LATER)
 
 
 def detail_of(agreed: Plan) -> dict:

@@ -6,15 +6,16 @@ counts whose contacts were never written down.
 """
 
 import enum
+import functools
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Insert, Row, bindparam, insert, select, tuple_
 from sqlalchemy.orm import Session
 
-from lib import conversion, history, leads, lists, lost, once, users
+from lib import conversion, history, leads, lists, lost, once, users, writes
 from lib.auth import Actor, check_change, check_log_for
 from lib.errors import Invalid, LeadDeskError, NotAllowed, NotFound
 from lib.fields import text_of, to_json
@@ -22,6 +23,7 @@ from lib.history import Change, Outcome, Refusal
 from lib.lost import Because
 from lib.models import ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, Method, Status, User
 from lib.outcomes import ANSWERED, LEAVE, SUMMARIES, status_after
+from lib.round_trips import ANSWER_LATER
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 NO_SUCH_CONTACT = "There is no such contact, or it has been removed."
@@ -158,9 +160,9 @@ def insert_contacts(session: Session, actor: Actor, batch_id: uuid.UUID,
     """Write contacts, each with what it does to its lead; ``locked`` and ``lost_by`` are as in ``write_summaries``."""
     if not logged:
         return
-    session.execute(insert(_ATTEMPTS), [
-        {"company_id": actor.company_id, "batch_id": batch_id, **contact, "lead_id": change.lead_id}
-        for change, contact in logged])
+    rows = [{"company_id": actor.company_id, "batch_id": batch_id, **contact, "lead_id": change.lead_id}
+            for change, contact in logged]
+    session.execute(_add(tuple(rows[0])), {"rows": writes.as_json(rows)})
     # After the contacts: one that converts its lead is the last touch itself.
     write_summaries(session, locked, [change for change, _ in logged], now=now, **lost_by)
 
@@ -170,20 +172,16 @@ def write_summaries(session: Session, locked: Mapping[uuid.UUID, Row], changes: 
                     former: Mapping[uuid.UUID, Mapping[str, Any]] | None = None) -> None:
     """Write each lead's changed columns, and add to the changes what a change of the status means for a conversion or
     a loss, whose ``because`` and ``former`` are as in ``lost.follow``. ``locked`` are the leads as they were.
-
-    Leads whose columns are the same ones go in one batch to the server.
     """
     conversion.follow(session, locked, changes, now=now)
     lost.follow(locked, changes, now=now, because=because, former=former)
-    batches: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for change in changes:
-        if change.after:
-            batches.setdefault(tuple(sorted(change.after)), []).append(
-                {"lead": change.lead_id} | {f"to_{name}": value for name, value in change.after.items()})
-    for columns, rows in batches.items():
-        statement = update(_LEADS).where(_LEADS.c.id == bindparam("lead")).values(
-            {column: bindparam(f"to_{column}") for column in columns})
-        session.execute(statement, rows)
+    writes.change_each(session, [change for change in changes if change.after])
+
+
+@functools.lru_cache(maxsize=16)
+def _add(names: tuple[str, ...]) -> Insert:
+    return insert(_ATTEMPTS).from_select(
+        list(names), select(*writes.table_of(_ATTEMPTS, names).c)).execution_options(**ANSWER_LATER)
 
 
 def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact: dict[str, Any],

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -16,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from lib import round_trips
 from lib.config import Settings
 from lib.errors import CannotStart, DatabaseUnavailable, OutcomeUnknown
 
@@ -46,8 +48,8 @@ def connect(conninfo: str, settings: Settings) -> Engine:
                                 "-c TimeZone=UTC -c synchronous_commit=on " + (given.get("options") or ""))
 
     engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(conninfo, **arguments),
+        "postgresql+lead_desk://",
+        creator=lambda: round_trips.Connection.connect(conninfo, autocommit=True, **arguments),
         pool_size=settings.pool_size,
         max_overflow=2,
         pool_timeout=POOL_SECONDS,
@@ -60,7 +62,8 @@ def connect(conninfo: str, settings: Settings) -> Engine:
         @event.listens_for(engine, "begin")
         def limit_this_transaction(connection: Connection) -> None:
             # A session setting would outlive the transaction on a connection that others share.
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{timeout}'")
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{timeout}'",
+                                       execution_options=round_trips.ANSWER_LATER)
     return engine
 
 
@@ -76,6 +79,21 @@ def engine() -> Engine | Connection:
     return _bind
 
 
+class _Session:
+    """What the data access asks of a session, straight from a connection.
+
+    SQLAlchemy's own keeps track of objects. There are none here, and it takes a third of what a short transaction does.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.execute, self.scalar, self.scalars = connection.execute, connection.scalar, connection.scalars
+        self.begin_nested = connection.begin_nested
+
+    def connection(self) -> Connection:
+        return self._connection
+
+
 @contextmanager
 def transaction() -> Iterator[Session]:
     """One transaction: kept when the block ends, rolled back when anything at all is raised in it.
@@ -83,21 +101,25 @@ def transaction() -> Iterator[Session]:
     Raises DatabaseUnavailable when the database does not answer (nothing was written), and OutcomeUnknown when the
     connection broke during the commit itself.
     """
-    # Another session joins the outer transaction of a test's connection with savepoints, and owns an engine's.
-    session = Session(engine(), expire_on_commit=False, join_transaction_mode="create_savepoint")
+    bind = engine()
     with _counted():
+        with _in_plain_words():
+            connection = bind.connect() if isinstance(bind, Engine) else bind
+        # Within the open transaction of a test this is a savepoint.
+        own = connection.begin() if isinstance(bind, Engine) else connection.begin_nested()
         try:
             with _in_plain_words():
-                yield session
+                yield cast(Session, _Session(connection))
             with _in_plain_words(committing=True):
-                session.commit()
+                own.commit()
         except BaseException:
             with _quietly():
-                session.rollback()
+                own.rollback()
             raise
         finally:
-            with _quietly():
-                session.close()
+            if connection is not bind:
+                with _quietly():
+                    connection.close()
 
 
 def is_answering() -> bool:
@@ -142,7 +164,7 @@ def _in_plain_words(committing: bool = False) -> Iterator[None]:
         if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise DatabaseUnavailable("Somebody else was saving the same thing at this moment. Nothing was saved; "
                                       "please try again.") from error
-        if committing:
+        if committing and not isinstance(error.orig, round_trips.NeverSent):
             raise OutcomeUnknown("The connection broke while saving, so it is not certain that the change was "
                                  "kept.") from error
         raise DatabaseUnavailable("The database does not answer. Nothing was saved; please try again.") from error

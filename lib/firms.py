@@ -7,6 +7,7 @@ from sqlalchemy import ARRAY, Text, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
+from lib.round_trips import ANSWER_LATER
 
 CHUNK = 1_000
 
@@ -21,6 +22,9 @@ _MAKE = text("""
     SELECT DISTINCT ON (lower(given.name)) :company, given.name
     FROM unnest(:names) WITH ORDINALITY AS given (name, place) ORDER BY lower(given.name), given.place
     """).bindparams(bindparam("names", type_=ARRAY(Text)))
+
+_HOLD = select(func.pg_advisory_xact_lock(func.hashtextextended(func.unnest(
+    bindparam("locks", type_=ARRAY(Text))), 0))).execution_options(**ANSWER_LATER)
 
 
 def made(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid.UUID]:
@@ -49,8 +53,7 @@ def hold(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid
     missing = [name for name in names if name not in found]
     locks = sorted({f"{actor.company_id}/{name.lower()}" for name in missing})[:CHUNK]
     if locks:
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(func.unnest(
-            bindparam("locks", locks, type_=ARRAY(Text))), 0))))
+        session.execute(_HOLD, {"locks": locks})
         found |= _find(session, actor, missing)
     return found
 

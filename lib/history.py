@@ -16,6 +16,7 @@ from lib.auth import Actor
 from lib.errors import Invalid, LeadDeskError, NotFound
 from lib.fields import to_json
 from lib.models import ContactAttempt, LeadCompany, LeadEvent, User
+from lib.round_trips import ANSWER_LATER
 
 # From the tables, not from the classes, and put together only once: that would take longer than the database needs.
 _EVENTS, _USERS = LeadEvent.__table__, User.__table__
@@ -85,7 +86,7 @@ _RECORD = insert(_EVENTS).from_select(
      "detail"],
     select(*(bindparam(name, type_=_EVENTS.c[column_].type) for name, column_ in (
         ("company", "company_id"), ("batch", "batch_id"), ("undoes", "undoes_batch_id"), ("actor", "actor_id"),
-        ("source", "source"), ("action", "action"), ("at", "at"))), *_GIVEN.c))
+        ("source", "source"), ("action", "action"), ("at", "at"))), *_GIVEN.c)).execution_options(**ANSWER_LATER)
 # Lead by lead, as a batch can have many times the events that are asked for.
 _ASKED = func.unnest(bindparam("leads", type_=ARRAY(UUID(as_uuid=True)))).table_valued(
     column("lead", UUID(as_uuid=True)), name="asked").render_derived()
@@ -94,6 +95,13 @@ _OF_LEAD = (
                                           "batch_id", "company_id")))
     .where(_EVENTS.c.lead_id == _ASKED.c.lead).offset(0).lateral("of_lead")
 )
+_CONCERNED = (
+    select(_EVENTS.c.actor_id, _EVENTS.c.lead_id, func.bool_or(_EVENTS.c.action == "created").label("is_made"),
+           func.coalesce(func.bool_or(_EVENTS.c.detail.has_key("left")), False).label("is_leaving"),
+           select(_UNDOING.c.id).where(_UNDOING.c.company_id == bindparam("company"),
+                                       _UNDOING.c.undoes_batch_id == bindparam("batch")).exists().label("is_undone"))
+    .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.batch_id == bindparam("batch"))
+    .group_by(_EVENTS.c.actor_id, _EVENTS.c.lead_id))
 _OF_BATCH = select(_OF_LEAD).select_from(_ASKED).join(_OF_LEAD, true()).where(
     _OF_LEAD.c.company_id == bindparam("company"), _OF_LEAD.c.batch_id == bindparam("batch"))
 
@@ -119,6 +127,18 @@ class Refusal:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.error}" if self.name else str(self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """A batch: who did it, its leads, which of them it added, whether it has been undone, and whether somebody left by
+    it."""
+
+    actor_id: uuid.UUID | None
+    lead_ids: Sequence[uuid.UUID]
+    made: frozenset[uuid.UUID]
+    is_undone: bool
+    is_leaving: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +203,14 @@ def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str,
     return None if change and held is not ... and change.value != to_json(held) else change
 
 
-def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> tuple[uuid.UUID | None, Sequence[uuid.UUID]]:
+def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> Concerned:
     """Who did a batch, and the leads that it is about. Raises NotFound when the company has no such batch."""
-    rows = session.execute(
-        select(LeadEvent.actor_id, LeadEvent.lead_id)
-        .where(LeadEvent.company_id == actor.company_id, LeadEvent.batch_id == batch_id).distinct()).all()
+    rows = session.execute(_CONCERNED, {"company": actor.company_id, "batch": batch_id}).all()
     if not rows:
         raise NotFound("There is nothing to undo.")
-    return rows[0].actor_id, [row.lead_id for row in rows]
+    return Concerned(rows[0].actor_id, [row.lead_id for row in rows],
+                     frozenset(row.lead_id for row in rows if row.is_made), rows[0].is_undone,
+                     any(row.is_leaving for row in rows))
 
 
 def batch(session: Session, actor: Actor, batch_id: uuid.UUID, *, of: Sequence[uuid.UUID]) -> Sequence[Row]:

@@ -4,13 +4,15 @@ Every function takes the session and the actor first. It sees the actor's compan
 actor's role may do, writes the event beside the change, and leaves the commit to the caller.
 """
 
+import functools
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Row, Text, bindparam, insert, literal, literal_column, null, select, text, update
+from sqlalchemy import (ARRAY, UUID, Row, Text, Update, any_, bindparam, insert, literal_column, null, select, text,
+                        union_all, update)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -22,6 +24,7 @@ from lib.history import Change, Outcome, Refusal
 from lib.lost import Because
 from lib.models import LINKEDIN_KEY, Lead, LeadCompany, User
 from lib.outcomes import check_moves_on
+from lib.round_trips import ANSWER_LATER
 
 CHUNK = 1_000
 NO_SUCH_LEAD = "There is no such lead."
@@ -32,6 +35,8 @@ EDITABLE = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_
 # otherwise that takes longer than the database needs for them.
 _LEADS, _FIRMS, _USERS = Lead.__table__, LeadCompany.__table__, User.__table__
 _OF_COMPANY = _LEADS.c.company_id == bindparam("company")
+# One statement however many leads: those of a list of values differ with its length.
+_AMONG = _LEADS.c.id == any_(bindparam("leads", type_=ARRAY(UUID(as_uuid=True))))
 
 _FIND = (
     select(_LEADS, _FIRMS.c.name.label("company"), _FIRMS.c.domain.label("company_domain"),
@@ -47,26 +52,28 @@ _LOCK = (
     select(_LEADS,
            select(_USERS.c.name).where(_USERS.c.id == _LEADS.c.assigned_to_user_id).scalar_subquery().label("owner"),
            select(_FIRMS.c.name).where(_FIRMS.c.id == _LEADS.c.lead_company_id).scalar_subquery().label("company"))
-    .where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
+    .where(_OF_COMPANY, _AMONG)
     .order_by(_LEADS.c.id)
     .with_for_update(of=_LEADS)
 )
 
+_ADD = insert(_LEADS).returning(_LEADS.c.id)
 _SAME = {
-    "email": _LEADS.c.email == bindparam("value"),
-    "linkedin_url": (literal_column(LINKEDIN_KEY) == bindparam("value")) & _LEADS.c.linkedin_url.is_not(None),
+    "email": _LEADS.c.email == bindparam("email"),
+    "linkedin_url": (literal_column(LINKEDIN_KEY) == bindparam("linkedin_url")) & _LEADS.c.linkedin_url.is_not(None),
 }
 _DUPLICATES = {
     name: select(*(_LEADS.c[column] for column in ("id", "first_name", "last_name", "email")),
-                 literal(name).label("same")).where(_OF_COMPANY, same).limit(3)
+                 literal_column(f"'{name}'").label("same")).where(_OF_COMPANY, same).limit(3)
     for name, same in _SAME.items()
 }
+_DUPLICATES_OF_BOTH = union_all(*(each.subquery().select() for each in _DUPLICATES.values()))
 
-_HOLD_LINE = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))")
+_HOLD_LINE = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))").execution_options(**ANSWER_LATER)
 _HOLD = text("""
     SELECT pg_advisory_xact_lock_shared(hashtextextended(:line, 0))
     UNION ALL SELECT pg_advisory_xact_lock(hashtextextended(held.key, 0)) FROM unnest(:keys) AS held (key)
-    """).bindparams(bindparam("keys", type_=ARRAY(Text)))
+    """).bindparams(bindparam("keys", type_=ARRAY(Text))).execution_options(**ANSWER_LATER)
 
 # Told how many leads are done so far; it may raise to break the work off.
 Progress = Callable[[int], None]
@@ -128,16 +135,18 @@ def duplicates(session: Session, actor: Actor, *, email: str | None = None,
     For a look before saving, so what is not an address is nobody's. LinkedIn addresses are compared as
     ``fields.linkedin_key`` has them.
     """
-    found = []
+    wanted = {}
     for name, value in (("email", email), ("linkedin_url", linkedin_url)):
         try:
             value = clean(name, value)
         except Invalid:
             continue
         if value is not None:
-            value = linkedin_key(value) if name == "linkedin_url" else value
-            found += session.execute(_DUPLICATES[name], {"company": actor.company_id, "value": value}).all()
-    return found
+            wanted[name] = linkedin_key(value) if name == "linkedin_url" else value
+    if not wanted:
+        return []
+    query = _DUPLICATES_OF_BOTH if len(wanted) == 2 else _DUPLICATES[next(iter(wanted))]
+    return list(session.execute(query, {"company": actor.company_id, **wanted}).all())
 
 
 def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
@@ -162,8 +171,7 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
         with session.begin_nested():
             if firm:
                 cleaned["lead_company_id"] = firms.made(session, actor, [firm])[firm]
-            lead_id = session.execute(
-                insert(Lead).values(company_id=actor.company_id, **cleaned).returning(Lead.id)).scalar_one()
+            lead_id = session.scalars(_ADD, {"company_id": actor.company_id, **cleaned}).one()
     except IntegrityError as error:
         # Somebody else added the same address between the look and the write.
         refuse_known(session, actor, cleaned)
@@ -344,7 +352,7 @@ def lock(session: Session, actor: Actor, lead_ids: Iterable[uuid.UUID], refused:
     Rows are locked in the order of their ids, so that two batches over the same leads cannot block each other.
     """
     wanted = list(dict.fromkeys(lead_ids))
-    found = session.execute(_LOCK, {"company": actor.company_id, "ids": wanted}).all()
+    found = session.execute(_LOCK, {"company": actor.company_id, "leads": wanted}).all()
     locked = {row.id: row for row in found}
     refused.extend(Refusal(lead_id, "", NotFound(NO_SUCH_LEAD)) for lead_id in wanted if lead_id not in locked)
     return locked
@@ -356,20 +364,26 @@ def write(session: Session, changes: Iterable[Change]) -> None:
     for change in changes:
         alike.setdefault(repr(sorted(change.after.items())), (change.after, []))[1].append(change.lead_id)
     for values, lead_ids in alike.values():
-        # NULL said outright, or a JSONB column would be given JSON's own null, which IS NULL does not find.
-        stored = {column: null() if value is None else value for column, value in values.items()}
-        statement = (update(Lead).where(Lead.id.in_(lead_ids)).values(stored)
-                     .execution_options(synchronize_session=False))
+        statement = _set(tuple(sorted((column, value is None) for column, value in values.items())))
+        given = {"leads": lead_ids} | {f"to_{column}": value for column, value in values.items() if value is not None}
         if "email" not in values:
-            session.execute(statement)
+            session.execute(statement, given, execution_options=ANSWER_LATER)
             continue
         try:
             with session.begin_nested():
-                session.execute(statement)
+                session.execute(statement, given)
         except IntegrityError as error:
             # Somebody else took the address between the look and the write.
             raise Duplicate(f"Another lead has just been given the e-mail address {values['email']}.",
                             lead_id=_who_has(session, lead_ids, values["email"]), field="email") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _set(columns: tuple[tuple[str, bool], ...]) -> Update:
+    """Set these columns, each to NULL or to what is given. NULL is said outright: a JSONB column would be given JSON's
+    own null, which IS NULL does not find."""
+    return update(_LEADS).where(_AMONG).values(
+        {name: null() if is_null else bindparam(f"to_{name}", type_=_LEADS.c[name].type) for name, is_null in columns})
 
 
 def _who_has(session: Session, lead_ids: Sequence[uuid.UUID], email: str) -> uuid.UUID | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,9 +19,22 @@ from lib.auth import Actor
 from lib.errors import Invalid, KeyReused
 from lib.fields import to_json
 from lib.models import ApiToken, IdempotencyKey
+from lib.round_trips import ANSWER_LATER
 
 # How long forms can come back from a restart, and machines repeat a call.
 KEPT, KEPT_FOR_TOKENS = timedelta(days=7), timedelta(hours=25)
+
+_KEYS = IdempotencyKey.__table__
+_MINE = _KEYS.c.owner_id == bindparam("owner"), _KEYS.c.key == bindparam("called")
+_CLAIM = (
+    insert(_KEYS)
+    .values(owner_id=bindparam("owner"), key=bindparam("called"), company_id=bindparam("company"),
+            request_hash=bindparam("hash"), answer={})
+    .on_conflict_do_nothing()
+    .returning(_KEYS.c.key)
+)
+_FIRST = select(_KEYS.c.request_hash, _KEYS.c.answer).where(*_MINE)
+_ANSWER = update(_KEYS).where(*_MINE).values(answer=bindparam("given")).execution_options(**ANSWER_LATER)
 
 
 def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
@@ -38,15 +51,10 @@ def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
         raise Invalid.field("key", "An idempotency key has 1 to 200 visible characters.")
     packed = json.dumps(request, sort_keys=True, default=to_json).encode()
     request_hash = hashlib.sha256(packed).digest()
-    claim = (
-        insert(IdempotencyKey)
-        .values(owner_id=owner, key=key, company_id=actor.company_id, request_hash=request_hash, answer={})
-        .on_conflict_do_nothing()
-        .returning(IdempotencyKey.key)
-    )
-    mine = (IdempotencyKey.owner_id == owner, IdempotencyKey.key == key)
-    while session.execute(claim).one_or_none() is None:
-        first = session.execute(select(IdempotencyKey.request_hash, IdempotencyKey.answer).where(*mine)).one_or_none()
+    mine = {"owner": owner, "called": key}
+    claim = mine | {"company": actor.company_id, "hash": request_hash}
+    while session.execute(_CLAIM, claim).one_or_none() is None:
+        first = session.execute(_FIRST, mine).one_or_none()
         if first is None:
             # Old keys are dropped at any moment, also in this one; then it is free.
             continue
@@ -54,7 +62,7 @@ def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
             raise KeyReused("This form was already sent with other contents. Open it again to send another.")
         return first.answer
     answer = act()
-    session.execute(update(IdempotencyKey).where(*mine).values(answer=answer))
+    session.execute(_ANSWER, mine | {"given": answer})
     return answer
 
 

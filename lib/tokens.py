@@ -57,8 +57,9 @@ def create(session: Session, actor: Actor, *, user_id: uuid.UUID, name: str, sco
     outlive the maker's own rights. Raises NotAllowed, NotFound, and Invalid for a name that is missing, scopes that do
     not exist, an end that has passed, and one token too many.
     """
+    # Locked, so that of two who make the last one that there is room for, one is told.
     owner = session.execute(select(_USERS.c.name, _USERS.c.is_active, _USERS.c.is_service).where(
-        _USERS.c.company_id == actor.company_id, _USERS.c.id == user_id)).one_or_none()
+        _USERS.c.company_id == actor.company_id, _USERS.c.id == user_id).with_for_update(key_share=True)).one_or_none()
     if owner is None:
         raise NotFound("There is no such colleague.")
     # Whoever works at the server's command line is no user, and has the whole database anyway.

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, delete, select, text
 from sqlalchemy.orm import Session
 
-from lib import contact_changes, conversion, history, leads, lists, lost, tags, writes
+from lib import assignment, contact_changes, conversion, history, leads, lists, lost, tags, writes
 from lib.auth import Actor, may_undo
 from lib.errors import ChangedSince, LeadDeskError, NotAllowed
 from lib.fields import LABELS, from_json, to_json
@@ -16,6 +16,10 @@ from lib.history import Change, Outcome, Refusal
 from lib.leavers import come_back
 from lib.leads import Progress
 from lib.models import Lead, LeadEvent
+from lib.round_trips import ANSWER_LATER
+
+
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))").execution_options(**ANSWER_LATER)
 
 
 class AlreadyUndone(LeadDeskError):
@@ -35,30 +39,34 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     """
     now = now or datetime.now(UTC)
     # Undos of the same batch take turns: the second sees what the first one did, also when that left no event.
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"undo/{batch_id}", 0))))
-    author, lead_ids = history.concerned(session, actor, batch_id)
-    if not may_undo(actor, author):
+    session.execute(_TAKE_TURN, {"line": f"undo/{batch_id}"})
+    batch = history.concerned(session, actor, batch_id)
+    if not may_undo(actor, batch.actor_id):
         raise NotAllowed("Only the person who did this, or a team lead, can undo it.")
-    if session.scalar(select(LeadEvent.id).where(LeadEvent.company_id == actor.company_id,
-                                                 LeadEvent.undoes_batch_id == batch_id).limit(1)):
+    if batch.is_undone:
         raise AlreadyUndone("This has already been undone.")
 
-    writes.plan_anew(session)
+    if batch.is_leaving:
+        # Before any lead, as in a leaving itself: that goes from people to leads, and its undo from leads to people.
+        assignment.take_turns(session, actor)
+    if len(batch.lead_ids) > leads.CHUNK:
+        writes.plan_anew(session)
     undo_id = uuid.uuid4()
     refused: list[Refusal] = []
     done: list[uuid.UUID] = []
     looked_at = 0
-    changed: list[uuid.UUID] = []
-    # What was made goes first, with whatever else the batch did to it: it may have an address that belongs to another
-    # of these leads again. All are locked on the way, in the order of their ids.
-    for chunk in leads.in_chunks(lead_ids):
-        locked = leads.lock(session, actor, chunk, refused)
-        events = history.batch(session, actor, batch_id, of=chunk)
-        made = [event.lead_id for event in events if event.action == "created"]
-        done += _remove(session, made, batch_id, locked, refused)
-        changed += [lead_id for lead_id in locked if lead_id not in set(made)]
-        looked_at += len(made)
-        progress(looked_at)
+    changed: Sequence[uuid.UUID] = batch.lead_ids
+    if batch.made:
+        # What was made goes first, with whatever else the batch did to it: it may have an address that belongs to
+        # another of these leads again. All are locked on the way, in the order of their ids.
+        changed = []
+        for chunk in leads.in_chunks(batch.lead_ids):
+            locked = leads.lock(session, actor, chunk, refused)
+            made = [lead_id for lead_id in chunk if lead_id in batch.made]
+            done += _remove(session, made, batch_id, locked, refused)
+            changed += [lead_id for lead_id in locked if lead_id not in batch.made]
+            looked_at += len(made)
+            progress(looked_at)
     removed = len(done)
     late: list[Change] = []
     leavers: set[uuid.UUID] = set()

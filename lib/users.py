@@ -32,6 +32,7 @@ _TEAM_OF_ID, _TEAM_OF_ADDRESS = _TEAM.where(_IS_ME), _TEAM.where(_HAS_MY_ADDRESS
 _TEAM_OF_BOTH = _TEAM.where(_IS_ME, _HAS_MY_ADDRESS)
 # A to Z only: the database makes a k of the sign for Kelvin too, and whose address has that is somebody else.
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_ROLES = {role.value: role for role in Role}
 _FIND = (
     select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.is_service)
     .where(_USERS.c.company_id == bindparam("company"), _USERS.c.id == bindparam("user"))
@@ -143,4 +144,6 @@ def _small(address: str) -> str:
 
 
 def _member(row: Row) -> Member:
-    return Member(id=row.id, name=row.name, role=Role(row.role), is_active=row.is_active, is_service=row.is_service)
+    # In one go, as there is one for each colleague in every run of a page: column by column takes twice as long.
+    user_id, name, role, is_active, is_service, *_ = row
+    return Member(user_id, name, _ROLES[role], is_active, is_service)

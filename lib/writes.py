@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Insert, TableValuedAlias, Update, bindparam, column, func, select, text, update
+from sqlalchemy import Insert, Table, TableValuedAlias, Update, bindparam, column, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -19,6 +19,7 @@ from lib.errors import LeadDeskError
 from lib.fields import to_json
 from lib.history import Change
 from lib.models import Lead
+from lib.round_trips import ANSWER_LATER
 
 _LEADS = Lead.__table__
 
@@ -28,7 +29,7 @@ def plan_anew(session: Session) -> None:
 
     A plan that is kept from the first chunks is one for a small table, and reads all that came since for every chunk.
     """
-    session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"), execution_options=ANSWER_LATER)
 
 
 def add(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[uuid.UUID]:
@@ -38,7 +39,7 @@ def add(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[uuid.UUID]:
     """
     if not rows:
         return set()
-    return set(session.scalars(_add(tuple(rows[0])), {"rows": _as_json(rows)}))
+    return set(session.scalars(_add(tuple(rows[0])), {"rows": as_json(rows)}))
 
 
 def change_each(session: Session, changes: Sequence[Change]) -> list[tuple[Change, LeadDeskError]]:
@@ -51,10 +52,13 @@ def change_each(session: Session, changes: Sequence[Change]) -> list[tuple[Chang
         alike.setdefault(tuple(sorted(change.after)), []).append(change)
     refused: list[tuple[Change, LeadDeskError]] = []
     for names, group in alike.items():
-        rows = [{"id": change.lead_id, **change.after} for change in group]
+        given = {"rows": as_json([{"id": change.lead_id, **change.after} for change in group])}
+        if "email" not in names:
+            session.execute(_change(names), given, execution_options=ANSWER_LATER)
+            continue
         try:
             with session.begin_nested():
-                session.execute(_change(names), {"rows": _as_json(rows)})
+                session.execute(_change(names), given)
         except IntegrityError:
             # One of them is in the way of all; one after the other shows which.
             refused += _one_by_one(session, group)
@@ -76,7 +80,7 @@ def _one_by_one(session: Session, changes: Sequence[Change]) -> list[tuple[Chang
 
 @functools.lru_cache(maxsize=64)
 def _add(names: tuple[str, ...]) -> Insert:
-    given = _given(names)
+    given = table_of(_LEADS, names)
     return (insert(_LEADS).from_select(list(names), select(*(given.c[name] for name in names)))
             .on_conflict_do_nothing(index_elements=["company_id", "email"], index_where=text("email IS NOT NULL"))
             .returning(_LEADS.c.id))
@@ -84,15 +88,16 @@ def _add(names: tuple[str, ...]) -> Insert:
 
 @functools.lru_cache(maxsize=64)
 def _change(names: tuple[str, ...]) -> Update:
-    given = _given(("id", *names))
+    given = table_of(_LEADS, ("id", *names))
     return update(_LEADS).where(_LEADS.c.id == given.c.id).values({name: given.c[name] for name in names})
 
 
-def _given(names: tuple[str, ...]) -> TableValuedAlias:
-    columns = [column(name, _LEADS.c[name].type) for name in names]
+def table_of(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
+    """The rows of the parameter ``rows``, which ``as_json`` has made, with these columns of a table."""
+    columns = [column(name, table.c[name].type) for name in names]
     return func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns, name="given").render_derived(
         with_types=True)
 
 
-def _as_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def as_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{name: to_json(value) for name, value in row.items()} for row in rows]

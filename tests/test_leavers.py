@@ -1,14 +1,16 @@
 """Somebody leaves, and none of their leads is forgotten; and who takes leads is a manager's to say."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from lib import leads, leavers, staffing, undo, users
+from lib import assignment, db, leads, leavers, staffing, undo, users
 from lib.errors import Invalid, NotAllowed, NotFound
-from lib.models import Company, User
+from lib.models import Company, Lead, User
 from lib.staffing import Taking
+from tests.crowd import until_somebody_waits_for
 from tests.factories import events, make_lead, row
 
 
@@ -33,6 +35,32 @@ def test_conversations_go_to_whom_they_are_given_and_the_rest_to_who_takes_leads
     assert not is_active(session, cast.alice)
     assert set(outcome.done) == {desk["talk"], desk["one"], desk["two"]}
     assert events(session, desk["one"])[0].detail["reason"] == "Alice Adams has left"
+
+
+def test_their_undo_waits_for_another_leaving_before_it_holds_a_lead(committed_cast, now):
+    alice, mona = committed_cast.alice, committed_cast.mona
+    with db.transaction() as session:
+        lead_id = make_lead(session, alice, owner=alice, status="contacted")
+    with db.transaction() as session:
+        plan = leavers.hand_over(session, mona, alice.user_id, conversations_to=None, now=now)
+        batch_id = leavers.leave(session, mona, alice.user_id, plan, now=now).batch_id
+
+    def undone():
+        with db.transaction() as session:
+            return undo.undo(session, mona, batch_id, now=now).done
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as session:
+            # As a leaving begins.
+            assignment.take_turns(session, mona)
+            undoing = pool.submit(undone)
+            until_somebody_waits_for(session)
+            free = session.scalars(select(Lead.id).where(Lead.id == lead_id).with_for_update(skip_locked=True)).all()
+        assert undoing.result(30) == [lead_id]
+
+    assert free == [lead_id]
+    with db.transaction() as session:
+        assert is_active(session, alice)
 
 
 def test_one_undo_brings_them_and_their_leads_back(session, cast, desk, now):

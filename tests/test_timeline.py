@@ -78,7 +78,8 @@ def test_a_batch_is_known_in_its_own_company_only(session, cast, now):
     lead_id = make_lead(session, cast.alice)
     batch_id = leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 1)], now=now).batch_id
 
-    assert history.concerned(session, cast.bob, batch_id) == (cast.alice.user_id, [lead_id])
+    assert history.concerned(session, cast.bob, batch_id) == history.Concerned(
+        cast.alice.user_id, [lead_id], frozenset(), is_undone=False, is_leaving=False)
     assert [event.lead_id for event in history.batch(session, cast.bob, batch_id, of=[lead_id])] == [lead_id]
     for actor, unknown in [(cast.olga, batch_id), (cast.alice, uuid.uuid4())]:
         with pytest.raises(NotFound, match=r"^There is nothing to undo\.$"):

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from lib import leavers, settings_log, tokens
+from lib import db, leavers, settings_log, tokens
 from lib.auth import operator
 from lib.errors import Invalid, NotAllowed, NotFound, NotSignedIn
 from lib.models import ApiToken, Company, User
+from tests.crowd import at_once
 from tests.factories import make_user, settings_events
 
 
@@ -123,6 +124,18 @@ def test_there_is_an_end_to_tokens_that_work_at_the_same_time(session, cast, now
 
 
 # ---------------------------------------------------------------- revoke
+
+
+def test_of_two_who_make_the_last_one_at_once_one_is_told(committed_cast, now, monkeypatch):
+    monkeypatch.setattr(tokens, "MOST_TOKENS", 1)
+    alice = committed_cast.alice
+
+    for _ in range(5):
+        made = at_once(*[lambda session: tokens.create(session, alice, user_id=alice.user_id, name="n8n", now=now)] * 2)
+
+        assert sorted(type(each).__name__ for each in made) == ["Invalid", "tuple"]
+        with db.transaction() as session:
+            assert tokens.revoke_all(session, committed_cast.mona, alice.user_id, now=now) == 1
 
 
 def test_a_revoked_token_opens_nothing_from_the_next_call_on(session, cast, now):

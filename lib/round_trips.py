@@ -1,0 +1,164 @@
+"""Fewer round trips to the database: what needs no answer of its own travels with what does.
+
+BEGIN goes out with the first statement of a transaction. A statement with the option ``ANSWER_LATER`` goes out with the
+next one or with COMMIT: one whose answer nobody reads and that has no reason to be refused, such as the event beside a
+change. The server works off what arrives together in its order, and leaves the rest undone once one of them fails, so
+nothing is ever kept without what went before it. An idle connection is asked whether it still works only where there is
+a reason to.
+"""
+
+import select
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+import sqlalchemy
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql.expression import ReleaseSavepointClause, SavepointClause
+
+# How long an idle connection is believed in. One that the server has ended is noticed at once, as that makes it
+# readable; one that a firewall has forgotten says nothing.
+TRUSTED_SECONDS = 20
+
+ANSWER_LATER = {"answer_later": True}
+"""The execution options of a statement that may wait for the next one."""
+
+
+class NeverSent(psycopg.OperationalError):
+    """The connection was found broken before the end of the transaction was sent."""
+
+
+class Connection(psycopg.Connection):
+    """A connection that knows what has yet to be sent. It is in autocommit for psycopg, as ``send`` says BEGIN itself:
+    psycopg would wait for the answer to its own."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.begin: str | None = "BEGIN"
+        self.unbegun = False
+        self.waiting: list[tuple[str, Any, bool]] = []
+        self.used_at = time.monotonic()
+
+    def begins(self, how: str | None) -> None:
+        """Begin the transactions to come like this; None: there are none, each statement stands for itself."""
+        self.begin = how
+        self.autocommit = True
+
+    def begin_later(self) -> None:
+        self.unbegun = self.begin is not None
+
+    def forget(self) -> None:
+        """Never send what has not been sent yet."""
+        self.unbegun = False
+        self.waiting.clear()
+
+    def forget_since(self, savepoint: str) -> bool:
+        """Never send what came after this savepoint; whether the savepoint itself has been sent."""
+        for place, (statement, *_) in enumerate(self.waiting):
+            if statement == savepoint:
+                del self.waiting[place:]
+                return False
+        # It went out with all that came before it, so what waits has come since.
+        self.waiting.clear()
+        return True
+
+    def send(self, last: Callable[[], Any]) -> None:
+        """Send everything that waits, and then what ``last`` does, in one go; the first error is raised."""
+        waiting, unbegun = list(self.waiting), self.unbegun
+        self.forget()
+        with self.pipeline():
+            if unbegun:
+                self.execute(self.begin)
+            for statement, parameters, is_many in waiting:
+                cursor = self.cursor()
+                (cursor.executemany if is_many else cursor.execute)(statement, parameters)
+            last()
+
+    def commit(self) -> None:
+        self.used_at = time.monotonic()
+        if not self.waiting:
+            self.forget()
+            super().commit()
+            return
+        if self.closed or self.is_readable():
+            # Most likely broken. Sent by themselves, the statements show it while it is certain that nothing is kept.
+            try:
+                self.send(lambda: None)
+            except psycopg.OperationalError as error:
+                if not self.closed:
+                    raise
+                raise NeverSent("the connection broke before the transaction ended") from error
+            super().commit()
+            return
+        # As a statement: psycopg's own way would ask for an answer twice.
+        self.send(lambda: self.execute("COMMIT"))
+
+    def rollback(self) -> None:
+        self.used_at = time.monotonic()
+        self.forget()
+        super().rollback()
+
+    def is_trusted(self) -> bool:
+        """Whether there is no reason to doubt that the connection still works."""
+        return time.monotonic() - self.used_at < TRUSTED_SECONDS and not self.is_readable()
+
+    def is_readable(self) -> bool:
+        """Whether the server has said something unasked. Most often that is good-bye."""
+        poll = select.poll()
+        poll.register(self.pgconn.socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+
+class Dialect(PGDialect_psycopg):
+    """SQLAlchemy's own for psycopg, but for when things are sent."""
+
+    supports_statement_cache = True
+
+    def set_isolation_level(self, dbapi_connection: Connection, level: str) -> None:
+        super().set_isolation_level(dbapi_connection, level)
+        dbapi_connection.begins(None if level == "AUTOCOMMIT" else f"BEGIN ISOLATION LEVEL {level}")
+
+    def do_begin(self, dbapi_connection: Connection) -> None:
+        dbapi_connection.begin_later()
+
+    def do_execute(self, cursor: psycopg.Cursor, statement: str, parameters: Any, context: Any = None) -> None:
+        self._run(cursor, cursor.execute, statement, parameters, context)
+
+    def do_execute_no_params(self, cursor: psycopg.Cursor, statement: str, context: Any = None) -> None:
+        self._run(cursor, cursor.execute, statement, None, context)
+
+    def do_executemany(self, cursor: psycopg.Cursor, statement: str, parameters: Sequence[Mapping[str, Any]],
+                       context: Any = None) -> None:
+        self._run(cursor, cursor.executemany, statement, parameters, context, is_many=True)
+
+    def _run(self, cursor: psycopg.Cursor, run: Callable[[str, Any], Any], statement: str, parameters: Any,
+             context: Any, *, is_many: bool = False) -> None:
+        connection = cursor.connection
+        if context is not None and context.execution_options.get("answer_later") and connection.begin:
+            connection.waiting.append((statement, parameters, is_many))
+        elif isinstance(cursor, psycopg.ServerCursor):
+            # Fetches piece by piece, which cannot be done while answers are collected.
+            connection.send(lambda: None)
+            run(statement, parameters)
+        elif connection.unbegun or connection.waiting:
+            connection.send(lambda: run(statement, parameters))
+        else:
+            run(statement, parameters)
+
+    def do_savepoint(self, connection: sqlalchemy.Connection, name: str) -> None:
+        connection.execute(SavepointClause(name), execution_options=ANSWER_LATER)
+
+    def do_release_savepoint(self, connection: sqlalchemy.Connection, name: str) -> None:
+        connection.execute(ReleaseSavepointClause(name), execution_options=ANSWER_LATER)
+
+    def do_rollback_to_savepoint(self, connection: sqlalchemy.Connection, name: str) -> None:
+        if connection.connection.dbapi_connection.forget_since(f"SAVEPOINT {name}"):
+            super().do_rollback_to_savepoint(connection, name)
+
+    def do_ping(self, dbapi_connection: Connection) -> bool:
+        return dbapi_connection.is_trusted() or super().do_ping(dbapi_connection)
+
+
+registry.register("postgresql.lead_desk", __name__, "Dialect")
