@@ -48,8 +48,8 @@ def routes() -> list[BaseRoute]:
 
 class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """The contract, with what FastAPI cannot say, that a parameter of the query that is empty counts as none, and what
-        it would look for at each call, which calls need a token."""
+        """The contract, with what FastAPI cannot say: that a parameter of the query that is empty counts as none; and with
+        what it would look at again for each call: which of them need a token."""
         if self.openapi_schema is None:
             contract = super().openapi()
             contract["components"]["securitySchemes"] = {"HTTPBearer": BEARER}

@@ -31,8 +31,8 @@ Body = BaseModel | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call answers with: a body of the contract, as its model or as plain values, or a refusal that is to be kept
-    like an answer."""
+    """What a call answers with: a body of the contract, as its model or as plain values, or a refusal that is to be
+    kept like an answer."""
 
     body: Body | LeadDeskError
     status: int = 200
