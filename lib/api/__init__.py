@@ -17,6 +17,10 @@ from lib.config import Settings, settings
 
 MOST_BYTES = 1_000_000
 
+BEARER = {"type": "http", "scheme": "bearer", "description": "A token of Lead Desk, made under Settings, API tokens."}
+# Nobody listens to it, and what it tells of a mistake has the values of rows in it.
+NO_TELEMETRY = {"tracing": False, "metrics": False, "logs": False}
+
 ABOUT = """\
 Leads come in, get enriched, and are assigned; contacts are logged. Everything is JSON.
 
@@ -44,9 +48,14 @@ def routes() -> list[BaseRoute]:
 
 class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
-        """The contract, with what FastAPI cannot say: a parameter of the query that is empty counts as none."""
+        """The contract, with what FastAPI cannot say: that a parameter of the query that is empty counts as none; and with
+        what it would look at again for each call: which of them need a token."""
         if self.openapi_schema is None:
-            for call in (call for path in super().openapi()["paths"].values() for call in path.values()):
+            contract = super().openapi()
+            contract["components"]["securitySchemes"] = {"HTTPBearer": BEARER}
+            for call in (call for path in contract["paths"].values() for call in path.values()):
+                if call["tags"] != health.router.tags:
+                    call["security"] = [{"HTTPBearer": []}]
                 for parameter in call.get("parameters", ()):
                     if parameter["in"] == "query" and parameter["name"] not in KEPT_WHEN_EMPTY:
                         parameter["allowEmptyValue"] = True
@@ -57,11 +66,9 @@ def make(settings: Callable[[], Settings] = settings) -> FastAPI:
     """The application to be mounted under /api. Nothing is connected, and no setting read, before the first call."""
     app = Api(
         title="Lead Desk", version="1", description=ABOUT, docs_url=None, redoc_url=None, openapi_url=None,
-        redirect_slashes=False, max_body_size=MOST_BYTES, generate_unique_id_function=lambda route: route.name)
+        redirect_slashes=False, max_body_size=MOST_BYTES, telemetry=NO_TELEMETRY,
+        # A router that is included looks for the route of each call twice.
+        routes=[route for part in (reading, writing, health, reference) for route in part.router.routes])
     app.state.calls = Calls(settings)
-    app.include_router(reading.router)
-    app.include_router(writing.router)
-    app.include_router(health.router)
-    app.include_router(reference.router)
     problems.install(app)
     return app

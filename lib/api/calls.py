@@ -3,16 +3,16 @@
 import functools
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
 from pydantic import BaseModel
+from pydantic_core import to_json
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
@@ -24,14 +24,17 @@ from lib.config import Settings
 from lib.errors import KeyReused, LeadDeskError, NotAllowed, NotSignedIn, TooManyRequests
 
 REPLAYED = {"Idempotent-Replayed": "true"}
-bearer = HTTPBearer(auto_error=False, description="A token of Lead Desk, made under Settings, API tokens.")
+
+
+Body = BaseModel | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call answers with: a body of the contract, or a refusal that is to be kept like an answer."""
+    """What a call answers with: a body of the contract, as its model or as plain values, or a refusal that is to be
+    kept like an answer."""
 
-    body: BaseModel | LeadDeskError
+    body: Body | LeadDeskError
     status: int = 200
 
 
@@ -45,7 +48,7 @@ class Asked:
     zone: ZoneInfo
 
 
-Work = Callable[[Asked], Answer | BaseModel]
+Work = Callable[[Asked], Answer | Body]
 
 
 class Calls:
@@ -176,21 +179,21 @@ def token_of(request: Request) -> str:
     return token.strip()
 
 
-def _answer(made: Answer | BaseModel) -> Answer:
+def _answer(made: Answer | Body) -> Answer:
     return made if isinstance(made, Answer) else Answer(made)
 
 
 def _response(answer: Answer) -> Response:
     if isinstance(answer.body, LeadDeskError):
         return problems.of_error(answer.body)
-    return Response(answer.body.model_dump_json(), answer.status, media_type="application/json")
+    return Response(to_json(answer.body, inf_nan_mode="null"), answer.status, media_type="application/json")
 
 
-async def _reading(request: Request, _token: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> Call:
+async def _reading(request: Request) -> Call:
     return Call(request, "read")
 
 
-async def _writing(request: Request, _token: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> Call:
+async def _writing(request: Request) -> Call:
     return Call(request, "write")
 
 

@@ -5,9 +5,10 @@ from starlette.responses import Response
 
 from lib import startup
 from lib.api import problems, shapes
-from lib.api.reading import Plain
+from lib.api.reading import Plain, name_of
 
-router = APIRouter(tags=["Health"], responses={422: {"model": shapes.Error, "description": "There are no parameters."}})
+router = APIRouter(tags=["Health"], generate_unique_id_function=name_of, responses={
+    422: {"model": shapes.Error, "description": "There are no parameters."}})
 
 
 @router.get("/health", summary="Can it be used?", response_model=dict[str, str], responses={

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.routing import APIRoute
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.responses import Response
 
 from lib import auth, leads, lists, moments, users, workload
 from lib.api import parameters, shapes
-from lib.api.calls import Asked, Reading
+from lib.api.calls import Asked, Body, Reading
 from lib.errors import Invalid
 from lib.filters import LeadFilter
 
@@ -24,6 +25,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (503, "The database does not answer, or not in time. Nothing was written; try again."))}
 NOT_FOUND = {404: {"model": shapes.Error, "description": "There is no such lead."}}
 
+
+def name_of(route: APIRoute) -> str:
+    """What a call is called in the contract: as its function."""
+    return route.name
+
+
 class _LeadConvertor(StringConvertor):
     """Anything but the word of another address, which would otherwise be a lead for the methods that it lacks."""
 
@@ -31,7 +38,7 @@ class _LeadConvertor(StringConvertor):
 
 
 register_url_convertor("lead", _LeadConvertor())
-router = APIRouter(responses=ERRORS)
+router = APIRouter(responses=ERRORS, generate_unique_id_function=name_of)
 Plain = Annotated[shapes.NoQuery, Query()]
 
 
@@ -40,17 +47,16 @@ Plain = Annotated[shapes.NoQuery, Query()]
 async def list_leads(query: Annotated[shapes.LeadQuery, Depends(parameters.read(shapes.LeadQuery))], call: Reading,
                      request: Request) -> Response:
     """A page of the company's leads that fit all that is given; `next` is the address of the page behind it."""
-    def work(asked: Asked) -> shapes.LeadPage:
+    def work(asked: Asked) -> Body:
         if query.cursor == "":
             # What a paging loop sends that never ends.
             raise Invalid.field("cursor", "The cursor is empty: behind the last page there is none. Stop when “next” is "
                                           "null.")
         page = lists.page(asked.session, asked.actor, _wanted(asked, query), order=query.sort, limit=query.limit,
                           cursor=query.cursor, count=False, whole=True)
-        return shapes.LeadPage(
-            data=[shapes.lead(row) for row in page.rows], next_cursor=page.next_cursor,
-            next=page.next_cursor and _next(call.calls.base_url(request), request, page.next_cursor),
-            has_more=page.next_cursor is not None)
+        return {"data": shapes.leads(page.rows), "next_cursor": page.next_cursor,
+                "next": page.next_cursor and _next(call.calls.base_url(request), request, page.next_cursor),
+                "has_more": page.next_cursor is not None}
     return await call.run(work)
 
 

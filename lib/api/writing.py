@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from lib import arrivals, assignment, contacts, deliveries, leads
 from lib.api import shapes
-from lib.api.calls import Answer, Asked, Writing
-from lib.api.reading import ERRORS, NOT_FOUND, Plain
+from lib.api.calls import Answer, Asked, Body, Writing
+from lib.api.reading import ERRORS, NOT_FOUND, Plain, name_of
 from lib.arrivals import Arrival, Fate, OnDuplicate
 
 MOST_BYTES_OF_BATCH = 10_000_000
@@ -20,7 +20,7 @@ BAD_BODY: dict[int | str, dict[str, Any]] = {
 CLASH = {409: {"model": shapes.Error, "description": "Another lead has this address (`lead_id`), the lead has moved on, "
                                                      "or nobody can take it."}}
 
-router = APIRouter(responses=ERRORS | BAD_BODY)
+router = APIRouter(responses=ERRORS | BAD_BODY, generate_unique_id_function=name_of)
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern="^[ -~]+$", description=(
     "Any text of your own that is new for each request. Its repeat gets the first answer."))]
 
@@ -41,8 +41,7 @@ async def create_lead(body: shapes.NewLead, query: Annotated[OnDuplicateQuery, Q
         arrival, = arrivals.receive(asked.session, asked.actor, [values], on_duplicate=query.on_duplicate, now=asked.now)
         if arrival.error:
             raise arrival.error
-        lead = leads.find(asked.session, asked.actor, arrival.lead_id)
-        return Answer(shapes.ArrivedLead.model_validate({**lead._mapping, "result": arrival.fate}),
+        return Answer({**_lead(asked, arrival.lead_id), "result": arrival.fate},
                       201 if arrival.fate is Fate.CREATED else 200)
     return await call.run(work, values)
 
@@ -116,7 +115,7 @@ async def log_contact(lead_id: uuid.UUID, body: shapes.Contact, _query: Plain, c
     """Sets the last contact, adds one to the count, and moves a new or enriched lead to contacted."""
     values = body.model_dump()
 
-    def work(asked: Asked) -> shapes.Lead:
+    def work(asked: Asked) -> Body:
         contacts.log_contact(asked.session, asked.actor, [lead_id], **values, now=asked.now).or_raise()
         return _lead(asked, lead_id)
     return await call.run(work, body.model_dump(mode="json"))
@@ -126,7 +125,7 @@ def _given(body: shapes.NewLead) -> dict[str, Any]:
     return {name: value for name, value in body.model_dump().items() if value is not None}
 
 
-def _lead(asked: Asked, lead_id: uuid.UUID) -> shapes.Lead:
+def _lead(asked: Asked, lead_id: uuid.UUID) -> Body:
     return shapes.lead(leads.find(asked.session, asked.actor, lead_id))
 
 

@@ -58,6 +58,12 @@ def test_a_body_that_is_wrong_all_over_is_not_told_so_for_each_place(cast, calle
     assert len(error(answer, 422, "invalid")["fields"]) == problems.MOST_TOLD
 
 
+def test_of_many_wrong_tags_the_first_is_told(cast, caller):
+    answer = caller(cast.tess).post("/leads", {"last_name": "Lovelace", "tags": ["a", 1, 2, *range(5_000)]})
+
+    assert error(answer, 422, "invalid")["fields"].keys() == {"tags.1"}
+
+
 @pytest.mark.parametrize("path", ["/leads", "/leads/batch"])
 def test_a_body_that_is_too_large_is_refused_unread(session, cast, caller, path):
     size = 10_000_001 if path.endswith("batch") else 1_000_001
