@@ -10,7 +10,6 @@ The same ``--leads`` always gives the same rows, and the clock of the data stand
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from random import Random
 import psycopg
 from sqlalchemy.orm import Session
 
+from benchmarks.progress import said
 from lib import counts, db, postgres, schema
 from lib.config import ROOT, Settings
 
@@ -166,13 +166,13 @@ def _leads(make: _Rows, leads: int, companies: list[str], reps: list[list[str]],
 
 
 def _copy(connection: psycopg.Connection, table: str, rows: Iterable[tuple]) -> None:
-    _said(f"copying {table.partition(' ')[0]}")
+    said(f"copying {table.partition(' ')[0]}")
     # The tables were emptied in this very transaction, which spares VACUUM its first round.
     with connection.cursor().copy(f"COPY {table} FROM STDIN (FREEZE)") as copy:
         for number, row in enumerate(rows, start=1):
             copy.write_row(row)
             if number % 1_000_000 == 0:
-                _said(f"{number:,}")
+                said(f"{number:,}")
 
 
 LARGE = ("leads", "lead_companies", "lead_events", "contact_attempts")
@@ -197,15 +197,11 @@ def _indexed_afterwards(connection: psycopg.Connection) -> Iterator[None]:
         connection.execute(f"DROP INDEX {name}")
     yield
     for name, definition in indexes:
-        _said(f"index {name}")
+        said(f"index {name}")
         connection.execute(definition)
     for table, name, definition in reversed(constraints):
-        _said(f"constraint {name}")
+        said(f"constraint {name}")
         connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
-
-
-def _said(what: str) -> None:
-    print(f"  {time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -229,20 +225,26 @@ def ensure(folder: Path, leads: int) -> str:
     schema.upgrade(engine)
     engine.dispose()
     with psycopg.connect(conninfo, options="-c TimeZone=UTC") as connection:
-        held = connection.execute("SELECT count(*) FROM leads").fetchone()[0]
-        if held != leads:
+        # Counting them takes long, and leads may have been added since.
+        held = connection.execute("SELECT obj_description('leads'::regclass)").fetchone()[0]
+        if held != _mark(leads):
             began = time.monotonic()
-            print(f"Loading {leads:,} leads …", flush=True)
+            said(f"loading {leads:,} leads")
             connection.execute("TRUNCATE companies, idempotency_keys CASCADE")
             with _few_checkpoints(conninfo):
                 with _indexed_afterwards(connection):
                     fill(connection, leads)
+                connection.execute(f"COMMENT ON TABLE leads IS '{_mark(leads)}'")
                 connection.commit()
             _recount(conninfo, settings)
-            print(f"Loaded in {time.monotonic() - began:.0f} s.", flush=True)
+            said(f"loaded in {time.monotonic() - began:.0f} s")
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
     return conninfo
+
+
+def _mark(leads: int) -> str:
+    return f"{leads} leads to measure with"
 
 
 def _recount(conninfo: str, settings: Settings) -> None:
