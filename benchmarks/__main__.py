@@ -58,7 +58,7 @@ def _views(options: Options, desk: Desk) -> Section:
 
 
 def _crowds(options: Options, desk: Desk) -> Section:
-    sizes = ((10, 2.0), (20, 4.0)) if options.quick else ((50, 10.0), (200, 20.0))
+    sizes = ((20, 3.0),) if options.quick else ((50, 10.0), (200, 20.0))
     return crowds.section(desk, sizes=sizes, seconds=5 if options.quick else 30)
 
 

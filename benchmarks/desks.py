@@ -21,7 +21,6 @@ from lib.config import Settings
 
 QUIET = NOW - timedelta(days=views.QUIET_DAYS)
 LEADS = 10_000  # To work on, of each kind; then they come round again.
-SIZE_OF_A_PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -42,17 +41,23 @@ class Desk:
 def opened(folder: Path, leads: int, port: int) -> Iterator[Desk]:
     """The database of this folder, loaded with so many leads unless it has them; its server is stopped in the end."""
     try:
-        conninfo = load.ensure(folder, leads)
-        engine = db.connect(conninfo, Settings(statement_timeout_seconds=60))
-        desk = Desk(folder, leads, conninfo, engine, port)
-        desk.use()
-        try:
+        with connected(load.ensure(folder, leads), leads, folder, port) as desk:
             yield desk
-        finally:
-            db.use(None)
-            engine.dispose()
     finally:
         postgres.release(folder)
+
+
+@contextmanager
+def connected(conninfo: str, leads: int, folder: Path, port: int) -> Iterator[Desk]:
+    """A database that is loaded already."""
+    engine = db.connect(conninfo, Settings(statement_timeout_seconds=60))
+    desk = Desk(folder, leads, conninfo, engine, port)
+    desk.use()
+    try:
+        yield desk
+    finally:
+        db.use(None)
+        engine.dispose()
 
 
 class Setting:
@@ -72,8 +77,8 @@ class Setting:
         self.colleagues = by_size[-2:]
         self.numbers = count()
         mine = self._leads("assigned_to_user_id = %s", self.rep.user_id)
-        self.held = dict(mine[::2])
-        self.to_change, self.to_contact = cycle(self.held), cycle(mine[1::2])
+        self.held, self.contacted = dict(mine[::2]), [lead for lead, _ in mine[1::2]]
+        self.to_change, self.to_contact = cycle(self.held), cycle(self.contacted)
         theirs = self._leads("assigned_to_user_id <> ALL (%s)", [self.rep.user_id, *self.colleagues])
         self.to_assign = self._given_out(theirs)
         self.to_tag = cycle([lead for lead, _ in theirs])
@@ -129,7 +134,7 @@ class Setting:
         return {"ids": [lead], "seen": seen, "to": self.held[lead]}
 
     def some_to_contact(self, many: int = 1) -> Callable[[], dict[str, Any]]:
-        return lambda: {"ids": [next(self.to_contact)[0] for _ in range(many)]}
+        return lambda: {"ids": [next(self.to_contact) for _ in range(min(many, len(self.contacted)))]}
 
     def some_to_assign(self, many: int = 1) -> Callable[[], dict[str, Any]]:
         """Leads that all go to the same colleague, who has none of them."""

@@ -98,6 +98,8 @@ def growth(medians: Mapping[int, float]) -> float:
 
 def plain(number: float) -> str:
     """With as many digits as tell something."""
+    if isinstance(number, int):
+        return f"{number:,}"
     if number != number:
         return "–"
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.1f}" if abs(number) >= 10 else f"{number:.2f}"

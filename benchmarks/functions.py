@@ -54,15 +54,15 @@ def operations(setting: Setting) -> Iterator[Operation]:
     yield from writing.operations(setting)
 
 
-def section(desk: Desk, *, quick: bool, only: str = "", repeats: int | None = None) -> Section:
-    """Of the operations whose name contains ``only``, each so many times."""
+def section(desk: Desk, *, repeats: int, only: str = "") -> Section:
+    """Of the operations whose name contains ``only``."""
     results, functions = [], set()
     with at_work(desk) as setting, psycopg.connect(desk.conninfo, autocommit=True, options=OPTIONS) as connection:
         for operation in operations(setting):
             functions.add(operation.function)
             if only in operation.name:
                 said(operation.name)
-                results.append(measure(operation, desk.conninfo, connection, repeats or (40 if quick else 150)))
+                results.append(measure(operation, desk.conninfo, connection, repeats))
     return Section(
         "Functions of the data access", [told(results), "" if only else unmeasured(functions)], checks(results),
         {each.name: {"call": each.call, "floor": each.floor, "cold_call": each.cold_call,
@@ -87,7 +87,8 @@ def _both(times: Sequence[float]) -> tuple[float, float]:
 def unmeasured(measured: set[str]) -> str:
     """Which functions are not in the table, and why."""
     lines = [f"- {why}: {', '.join(sorted(set(names) - measured))}" for why, names in LEFT_OUT.items()]
-    return "\n".join([f"{len(measured)} of the {len(public())} functions that take a session and an actor are measured. "
+    every = public()
+    return "\n".join([f"{len(measured & every)} of the {len(every)} functions that take a session and an actor are measured. "
                       "The others:", "", *lines])
 
 

@@ -220,6 +220,12 @@ def _few_checkpoints(conninfo: str) -> Iterator[None]:
 def ensure(folder: Path, leads: int) -> str:
     """Start the server of this folder and load it unless it holds this many leads; its address."""
     conninfo = postgres.ensure_running(folder)
+    prepare(conninfo, leads)
+    return conninfo
+
+
+def prepare(conninfo: str, leads: int) -> None:
+    """Give this database the newest tables, and so many leads unless it has them."""
     settings = Settings(statement_timeout_seconds=600)
     engine = db.connect(conninfo, settings)
     schema.upgrade(engine)
@@ -240,7 +246,6 @@ def ensure(folder: Path, leads: int) -> str:
             said(f"loaded in {time.monotonic() - began:.0f} s")
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
-    return conninfo
 
 
 def _mark(leads: int) -> str:

@@ -130,7 +130,7 @@ def surnames(setting: Setting) -> Operation:
 
 def lookups(setting: Setting) -> Iterator[Operation]:
     rep = setting.rep
-    ids = [next(setting.to_contact)[0] for _ in range(50)]
+    ids = [next(setting.to_contact) for _ in range(50)]
     told = setting.one("SELECT lead_id FROM lead_events WHERE company_id = %s LIMIT 1", setting.company)
     yield Operation("rows of 50", "lists.rows", lambda s, _: lists.rows(s, rep, ids),
                     setting.sql(floors.ROWS, rep, ids=ids))
@@ -146,7 +146,7 @@ def lookups(setting: Setting) -> Iterator[Operation]:
 
 def around_a_lead(setting: Setting) -> Iterator[Operation]:
     rep = setting.rep
-    ids = [next(setting.to_contact)[0] for _ in range(50)]
+    ids = [next(setting.to_contact) for _ in range(50)]
     address = setting.one("SELECT email FROM leads WHERE company_id = %s AND email IS NOT NULL LIMIT 1", setting.company)
     yield Operation("duplicates of an address", "leads.duplicates",
                     lambda s, _: leads.duplicates(s, rep, email=address),
