@@ -8,6 +8,8 @@ belong to the machine.
 import argparse
 import json
 import platform
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -63,10 +65,9 @@ def _crowds(options: Options, desk: Desk) -> Section:
 
 
 def _writers(options: Options, desk: Desk) -> Section:
-    if options.minutes is not None:
-        return writers.section(desk, seconds=10, rounds=3, reading_seconds=options.minutes * 60)
-    return writers.section(desk, seconds=1 if options.quick else 5, rounds=1 if options.quick else 3,
-                           reading_seconds=3 if options.quick else 30)
+    quick = options.quick
+    reading_seconds = (3 if quick else 30) if options.minutes is None else options.minutes * 60
+    return writers.section(desk, seconds=0.5 if quick else 5, rounds=1 if quick else 3, reading_seconds=reading_seconds)
 
 
 def _start(options: Options, desk: Desk) -> Section:
@@ -99,7 +100,13 @@ def measured(options: Options) -> Iterator[Section]:
     with options.desk() as desk:
         for name in named:
             desk.use()
-            yield PARTS[name](options, desk)
+            try:
+                yield PARTS[name](options, desk)
+            except Exception as error:
+                # Ten minutes of figures are not thrown away for a browser that did not come up.
+                traceback.print_exc()
+                yield Section(f"{name}: not measured", [f"It ended with {type(error).__name__}; stderr says where."],
+                              failed=True)
 
 
 def report(sections: Sequence[Section], options: Options) -> str:
@@ -128,6 +135,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(report(sections, options))
     if path:
         path.write_text(json.dumps({section.title: section.data for section in sections}))
+    if any(section.failed for section in sections):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

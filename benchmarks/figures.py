@@ -67,6 +67,7 @@ class Section:
     text: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     data: dict[str, Any] = field(default_factory=dict)
+    failed: bool = False
 
     def __str__(self) -> str:
         return "\n\n".join([f"## {self.title}", *self.text])

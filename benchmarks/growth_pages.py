@@ -1,7 +1,9 @@
 """My Queue on few leads and on many, in a browser and in memory."""
 
 import statistics
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 from benchmarks import browsing, pages, sessions
 from benchmarks.desks import Desk
@@ -12,10 +14,12 @@ from benchmarks.serving import served
 
 TABS, RUNS_EVERY, SECONDS = 20, 2.0, 10.0
 
+Times = dict[int, list[float]]
+
 
 def section(small: Desk, large: Desk, *, repeats: int) -> Section:
     desks = (small, large)
-    times: dict[str, dict[int, list[float]]] = {}
+    times: dict[str, Times] = {}
     with ExitStack() as open_:
         browser = open_.enter_context(browsing.browser())
         queues, emails, apps = {}, {}, {}
@@ -23,10 +27,10 @@ def section(small: Desk, large: Desk, *, repeats: int) -> Section:
             apps[desk] = open_.enter_context(served("My queue", "app.py", desk.port + place, desk.conninfo))
             emails[desk] = pages.people(desk.conninfo)[0]
         shown = f"{browsing.NUMBERS}, {browsing.GRID}"
-        for warm, title in enumerate(("load, empty cache", "load, warm cache")):
-            said(f"{title}, {small.leads:,} and {large.leads:,} leads")
-            times[title] = in_turns({desk.leads: lambda d=desk, w=warm: browsing.loads(
-                browser, emails[d][0], apps[d].url, shown)[w] for desk in desks}, repeats, warm_up=1)
+        said(f"loads, {small.leads:,} and {large.leads:,} leads")
+        cold, warm = _loads({desk.leads: partial(browsing.loads, browser, emails[desk][0], apps[desk].url, shown)
+                             for desk in desks}, repeats)
+        times |= {"load, empty cache": cold, "load, warm cache": warm}
         for desk in desks:
             context = browsing.visitor(browser, emails[desk][0])
             open_.callback(context.close)
@@ -38,6 +42,13 @@ def section(small: Desk, large: Desk, *, repeats: int) -> Section:
     return _section(times, memory, small.leads, large.leads)
 
 
+def _loads(acts: Mapping[int, Callable[[], tuple[float, float]]], repeats: int) -> tuple[Times, Times]:
+    """Each with an empty cache and then with a full one, in turns; the first of all is not counted."""
+    both = [{leads: act() for leads, act in acts.items()} for _ in range(repeats + 1)][1:]
+    cold, warm = ({leads: [each[leads][place] for each in both] for leads in acts} for place in (0, 1))
+    return cold, warm
+
+
 def _megabytes(desk: Desk, emails: list[str]) -> float:
     """Of a process of its own in which some tabs had the page, each with its lists."""
     said(f"memory with {desk.leads:,} leads")
@@ -46,7 +57,7 @@ def _megabytes(desk: Desk, emails: list[str]) -> float:
                             seconds=SECONDS).megabytes[2]
 
 
-def _section(times: dict[str, dict[int, list[float]]], memory: dict[int, float], small: int, large: int) -> Section:
+def _section(times: dict[str, Times], memory: dict[int, float], small: int, large: int) -> Section:
     rows = [[title, *(f"{statistics.median(each[leads]):.0f} / {p95(each[leads]):.0f}" for leads in (small, large)),
              ratio_of_medians(each[large], each[small])] for title, each in times.items()]
     rows.append([f"memory of the process with {TABS} tabs, MB", memory[small], memory[large],

@@ -51,7 +51,8 @@ class Operation:
 def measure(operation: Operation, conninfo: str, connection: psycopg.Connection, repeats: int) -> Result:
     """Function and floor in turns, first each in new connections, where nothing is planned or looked up yet."""
     cold = [(_cold_call(operation), _cold_floor(operation, conninfo)) for _ in range(min(COLD, repeats))]
-    times = in_turns({"call": operation.take, "floor": lambda: operation.take_floor(connection)}, repeats)
+    times = in_turns({"call": operation.take, "floor": lambda: operation.take_floor(connection)}, repeats,
+                     min(WARM_UP, repeats))
     return Result(operation.name, times["call"], times["floor"], *map(list, zip(*cold, strict=True)))
 
 

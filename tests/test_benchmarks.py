@@ -227,3 +227,21 @@ def test_one_command_prints_the_report_and_writes_every_time_down(opened, monkey
     assert "| figure | aim | here | met |" in told.out and "## Eight who write in one company" in told.out
     assert re.search(r"\d\d:\d\d:\d\d  eight write", told.err)
     assert json.loads((tmp_path / "all.json").read_text())["Eight who write in one company"]["deadlocks"] == 0
+
+
+def test_a_part_that_fails_is_told_and_takes_no_other_figures_with_it(opened, monkeypatch, capsys):
+    desk = opened[FEW]
+    desk.use()
+    monkeypatch.setattr(command.Options, "desk", lambda options, leads=None: desks.connected(
+        desk.conninfo, FEW, desk.folder, 0))
+
+    def no_browser(*_):
+        raise OSError("no browser")
+    monkeypatch.setattr(command, "PARTS", {"pages": no_browser, "writers": lambda *_: Section("Writers")})
+
+    with pytest.raises(SystemExit, match="1"):
+        command.main([])
+
+    told = capsys.readouterr()
+    assert "## pages: not measured\n\nIt ended with OSError" in told.out and "## Writers" in told.out
+    assert "no browser" in told.err
