@@ -14,6 +14,8 @@ CHROMIUM = "/usr/bin/chromium"
 TIMEOUT = 60_000
 NUMBERS = "[data-testid=stMetricValue]"
 GRID = "[data-testid=stDataFrame] canvas, [data-testid='glide-cell-3-0']"
+# All that can be seen of them: two lists of a rep with few leads may begin with the same one.
+NAMES = "[data-testid^='glide-cell-3-']"
 # In the page: from the last press of a key or a button of the mouse until the text in question is another one.
 WATCH = """([selector, wanted]) => {
     const told = () => [...document.querySelectorAll(selector)].map(each => each.textContent).join("\\n");
@@ -95,10 +97,10 @@ class Queue:
         self.show("ready")
 
     def show(self, view: str) -> float:
-        return effect(self.page, self.page.locator(f".st-key-open_{view} button").click, "[data-testid='glide-cell-3-0']")
+        return effect(self.page, self.page.locator(f".st-key-open_{view} button").click, NAMES)
 
     def filter(self) -> float:
-        """Another list by one of the numbers, until its first row is there."""
+        """Another list by one of the numbers, until its rows are there."""
         self.place += 1
         return self.show(("ready", "mine")[self.place % 2])
 

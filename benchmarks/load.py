@@ -21,6 +21,7 @@ from random import Random
 import psycopg
 from sqlalchemy.orm import Session
 
+from benchmarks.progress import said
 from lib import counts, db, postgres, schema
 from lib.config import ROOT, Settings
 
@@ -165,48 +166,90 @@ def _leads(make: _Rows, leads: int, companies: list[str], reps: list[list[str]],
 
 
 def _copy(connection: psycopg.Connection, table: str, rows: Iterable[tuple]) -> None:
-    with connection.cursor().copy(f"COPY {table} FROM STDIN") as copy:
-        for row in rows:
+    said(f"copying {table.partition(' ')[0]}")
+    # The tables were emptied in this very transaction, which spares VACUUM its first round.
+    with connection.cursor().copy(f"COPY {table} FROM STDIN (FREEZE)") as copy:
+        for number, row in enumerate(rows, start=1):
             copy.write_row(row)
+            if number % 1_000_000 == 0:
+                said(f"{number:,}")
+
+
+LARGE = ("leads", "lead_companies", "lead_events", "contact_attempts")
 
 
 @contextmanager
 def _indexed_afterwards(connection: psycopg.Connection) -> Iterator[None]:
-    """Without the indexes of the large tables, and without looking up every reference, loading takes a third."""
-    indexes = connection.execute("""
-        SELECT indexname, indexdef FROM pg_indexes
-        WHERE tablename IN ('leads', 'lead_companies', 'lead_events', 'contact_attempts') AND indexname NOT LIKE '%pkey'
-        """).fetchall()
+    """Without the indexes and keys of the large tables, and without looking up every reference, loading takes a third."""
     connection.execute("SET LOCAL session_replication_role = replica")
-    connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
+    connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
+    # References go first and come last, since they rest on the keys.
+    constraints = connection.execute("""
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE contype IN ('p', 'f')
+          AND (conrelid = ANY (%(large)s::text[]::regclass[]) OR confrelid = ANY (%(large)s::text[]::regclass[]))
+        ORDER BY contype = 'p'""", {"large": list(LARGE)}).fetchall()
+    for table, name, _ in constraints:
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    indexes = connection.execute("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY (%s)",
+                                 [list(LARGE)]).fetchall()
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}")
     yield
-    for _, definition in indexes:
+    for name, definition in indexes:
+        said(f"index {name}")
         connection.execute(definition)
+    for table, name, definition in reversed(constraints):
+        said(f"constraint {name}")
+        connection.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+
+
+@contextmanager
+def _few_checkpoints(conninfo: str) -> Iterator[None]:
+    """A checkpoint for each gigabyte would write every page that is touched again and again in full."""
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET max_wal_size = '16GB'")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            connection.execute("ALTER SYSTEM RESET max_wal_size")
+            connection.execute("SELECT pg_reload_conf()")
 
 
 def ensure(folder: Path, leads: int) -> str:
     """Start the server of this folder and load it unless it holds this many leads; its address."""
     conninfo = postgres.ensure_running(folder)
+    prepare(conninfo, leads)
+    return conninfo
+
+
+def prepare(conninfo: str, leads: int) -> None:
+    """Give this database the newest tables, and so many leads unless it has them."""
     settings = Settings(statement_timeout_seconds=600)
     engine = db.connect(conninfo, settings)
     schema.upgrade(engine)
     engine.dispose()
     with psycopg.connect(conninfo, options="-c TimeZone=UTC") as connection:
-        held = connection.execute("SELECT count(*) FROM leads").fetchone()[0]
-        if held != leads:
+        # Counting them takes long, and leads may have been added since.
+        held = connection.execute("SELECT obj_description('leads'::regclass)").fetchone()[0]
+        if held != _mark(leads):
             began = time.monotonic()
-            print(f"Loading {leads:,} leads …", flush=True)
+            said(f"loading {leads:,} leads")
             connection.execute("TRUNCATE companies, idempotency_keys CASCADE")
-            with _indexed_afterwards(connection):
-                fill(connection, leads)
-            connection.commit()
+            with _few_checkpoints(conninfo):
+                with _indexed_afterwards(connection):
+                    fill(connection, leads)
+                connection.execute(f"COMMENT ON TABLE leads IS '{_mark(leads)}'")
+                connection.commit()
             _recount(conninfo, settings)
-            print(f"Loaded in {time.monotonic() - began:.0f} s.", flush=True)
+            said(f"loaded in {time.monotonic() - began:.0f} s")
     with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
-    return conninfo
+
+
+def _mark(leads: int) -> str:
+    return f"{leads} leads to measure with"
 
 
 def _recount(conninfo: str, settings: Settings) -> None:

@@ -1,155 +1,222 @@
-"""Eight people who write in one company at once: ``python -m benchmarks.writers``.
+"""Eight people who write in one company at once, and who reads meanwhile.
 
-How many writes get through with the counts kept, beside the same UPDATE with nothing kept, in turns; what the four
-numbers and the open leads of the team cost meanwhile, beside idle; whether anybody was made to wait in a circle; and
-whether the counts are exact in the end.
+How many writes get through, by the data access and as a plain UPDATE with the counts kept, beside the same UPDATE with
+nothing kept, in turns; what the four numbers and everybody's desk cost meanwhile, beside their floors under the same
+writers; whether anybody was made to wait in a circle; and whether counts and history are exact in the end.
 """
 
-import argparse
 import random
 import statistics
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from benchmarks import load
-from lib import counts, db, lists, postgres, users, workload
+from benchmarks import counting, reading
+from benchmarks.desks import Desk, at_work
+from benchmarks.figures import Check, Section, p95, plain, ratio_of_medians, table
+from benchmarks.operations import OPTIONS, Operation
+from benchmarks.progress import said
+from lib import contacts, counts, db, leads
 from lib.auth import Actor
-from lib.config import Settings
+from lib.counts import BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS
+from lib.errors import DatabaseUnavailable
+from lib.leads import ANYTHING, Edit
 
-WRITERS, LEADS = 8, 20_000
+WRITERS, LEADS, FOLD_SECONDS = 8, 20_000, 5
+STATUSES = ("enriched", "contacted", "conversing", "qualified")
 STATUS = "UPDATE leads SET status = %s WHERE id = %s"
 CONTACT = ("UPDATE leads SET last_contacted_at = now(), last_contact_method = 'call', contact_count = contact_count + 1, "
            "status = CASE WHEN status IN ('new', 'enriched') THEN 'contacted' ELSE status END WHERE id = %s")
+
+# Writes something to some of these leads, and tells how many it has changed.
+Write = Callable[[random.Random, list[uuid.UUID]], int]
 
 
 @dataclass
 class Tally:
     writes: int = 0
     deadlocks: int = 0
-    read: list[float] = field(default_factory=list)
-    load: list[float] = field(default_factory=list)
+    seconds: float = 0
+    read: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def rate(self) -> float:
+        return self.writes / self.seconds
 
 
-def run(conninfo: str, ids: list[uuid.UUID], seconds: float, *, keeps: bool,
-        reads: Callable[[Tally], None] | None = None) -> Tally:
-    """Write for so long with eight connections; ``reads`` is called over and over by one more thread."""
+class Updates:
+    """A plain UPDATE for each write, by a connection of its own, which keeps the counts or keeps nothing."""
+
+    def __init__(self, conninfo: str, *, keeps: bool) -> None:
+        self.connection = psycopg.connect(conninfo, autocommit=True)
+        self.connection.execute(f"SET session_replication_role = {'origin' if keeps else 'replica'}")
+
+    def __call__(self, pick: random.Random, ids: list[uuid.UUID]) -> int:
+        lead = pick.choice(ids)
+        if pick.random() < 0.5:
+            self.connection.execute(STATUS, (pick.choice(STATUSES), lead))
+        else:
+            self.connection.execute(CONTACT, (lead,))
+        return 1
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+class Calls:
+    """What people do: a status, or a contact with ``most`` leads at once, with its rules and its history."""
+
+    def __init__(self, actor: Actor, most: int = 1) -> None:
+        self.actor, self.most = actor, most
+
+    def __call__(self, pick: random.Random, ids: list[uuid.UUID]) -> int:
+        some = pick.sample(ids, pick.randint(1, self.most))
+        with db.transaction() as session:
+            if pick.random() < 0.5:
+                to = pick.choice(STATUSES)
+                done = leads.edit(session, self.actor, [Edit(lead, "status", ANYTHING, to) for lead in some])
+            else:
+                done = contacts.log_contact(session, self.actor, some, method="call")
+        return len(done.done)
+
+    def close(self) -> None:
+        pass
+
+
+def run(make: Callable[[], Write], ids: list[uuid.UUID], seconds: float,
+        read: Callable[[Tally], None] | None = None) -> Tally:
+    """Eight write for so long, each with a ``Write`` of their own; ``read`` is called over and over beside them."""
     tally, lock = Tally(), threading.Lock()
-    end = time.monotonic() + seconds
+    began = time.monotonic()
+    end = began + seconds
 
-    def write(seed: int) -> None:
-        pick, writes, deadlocks = random.Random(seed), 0, 0
-        with psycopg.connect(conninfo, autocommit=True) as connection:
-            # Nothing kept: the triggers of this connection are off.
-            connection.execute(f"SET session_replication_role = {'origin' if keeps else 'replica'}")
-            while time.monotonic() < end:
-                lead = pick.choice(ids)
-                try:
-                    if pick.random() < 0.5:
-                        connection.execute(STATUS, (pick.choice(["enriched", "contacted", "conversing", "qualified"]), lead))
-                    else:
-                        connection.execute(CONTACT, (lead,))
-                    writes += 1
-                except psycopg.errors.DeadlockDetected:
-                    deadlocks += 1
+    def work(seed: int) -> None:
+        pick, written, deadlocks, write = random.Random(seed), 0, 0, make()
+        while time.monotonic() < end:
+            try:
+                written += write(pick, ids)
+            except (psycopg.errors.DeadlockDetected, DatabaseUnavailable) as error:
+                if not isinstance(error, psycopg.Error) and not _is_deadlock(error):
+                    raise
+                deadlocks += 1
+        write.close()
         with lock:
-            tally.writes += writes
+            tally.writes += written
             tally.deadlocks += deadlocks
 
-    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(WRITERS)]
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(WRITERS)]
     for thread in threads:
         thread.start()
     while time.monotonic() < end:
-        if reads is None:
-            time.sleep(0.05)
-        else:
-            reads(tally)
+        if read:
+            read(tally)
+        time.sleep(0.02)
     for thread in threads:
         thread.join()
+    tally.seconds = time.monotonic() - began
     return tally
 
 
-def reader(actor: Actor, every: float = 0.02) -> Callable[[Tally], None]:
-    """Reads both numbers, and puts the counts together every five seconds as the running app does."""
+def _is_deadlock(error: DatabaseUnavailable) -> bool:
+    return isinstance(getattr(error.__cause__, "orig", None), psycopg.errors.DeadlockDetected)
+
+
+def reader(asked: Mapping[str, Operation], connection: psycopg.Connection) -> Callable[[Tally], None]:
+    """Takes each function and its floor in turns, and puts the counts together as the running app does."""
     folded = time.monotonic()
 
     def read(tally: Tally) -> None:
         nonlocal folded
-        for times, ask in ((tally.read, lambda s: lists.numbers(s, actor, now=load.NOW)),
-                           (tally.load, lambda s: s.execute(workload._open(actor)).all())):
-            began = time.perf_counter()
-            with db.transaction() as session:
-                ask(session)
-            times.append((time.perf_counter() - began) * 1000)
-        if time.monotonic() > folded + 5:
+        for name, operation in asked.items():
+            tally.read.setdefault(name, []).append(operation.take())
+            tally.read.setdefault(f"{name}, floor", []).append(operation.take_floor(connection))
+        if time.monotonic() > folded + FOLD_SECONDS:
             with db.transaction() as session:
                 counts.fold(session)
             folded = time.monotonic()
-        time.sleep(every)
     return read
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.writers", description=__doc__.partition("\n")[0])
-    parser.add_argument("--leads", type=int, default=1_000_000)
-    parser.add_argument("--seconds", type=float, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
-    chosen = parser.parse_args()
-    conninfo = load.ensure(load.FOLDER, chosen.leads)
-    engine = db.connect(conninfo, Settings())
-    db.use(engine)
-    try:
-        with Session(engine) as session:
-            company, me = session.execute(text(
-                "SELECT company_id, assigned_to_user_id FROM leads WHERE assigned_to_user_id IS NOT NULL "
-                "GROUP BY 1, 2 ORDER BY count(*) DESC LIMIT 1")).one()
-            actor, _ = users.sign_in(session, me)
-            ids = list(session.scalars(text("SELECT id FROM leads WHERE company_id = :company LIMIT :n"),
-                                       {"company": company, "n": LEADS}))
-        idle = Tally()
-        read = reader(actor)
-        for _ in range(200):
-            read(idle)
-        kept, plain = [], []
-        for _ in range(chosen.rounds):
-            kept.append(run(conninfo, ids, chosen.seconds, keeps=True))
-            plain.append(run(conninfo, ids, chosen.seconds, keeps=False))
-        with Session(engine) as session:
+def section(desk: Desk, *, seconds: float, rounds: int, reading_seconds: float) -> Section:
+    with at_work(desk) as setting, psycopg.connect(desk.conninfo, autocommit=True, options=OPTIONS) as connection:
+        ids = [lead for lead, in connection.execute("SELECT id FROM leads WHERE company_id = %s LIMIT %s",
+                                                    [setting.company, LEADS])]
+        kinds = {"by the data access": lambda: Calls(setting.manager),
+                 "UPDATE, counts kept": lambda: Updates(desk.conninfo, keeps=True),
+                 "UPDATE, nothing kept": lambda: Updates(desk.conninfo, keeps=False)}
+        rates: dict[str, list[float]] = {name: [] for name in kinds}
+        deadlocks = 0
+        for number in range(rounds):
+            for name, make in kinds.items():
+                said(f"eight write, {name}, {number + 1} of {rounds}")
+                tally = run(make, ids, seconds)
+                rates[name].append(tally.rate)
+                deadlocks += tally.deadlocks
+        # Nothing was kept for a while.
+        with Session(desk.engine) as session:
             counts.recount(session)
             session.commit()
-        busy = run(conninfo, ids, chosen.seconds * chosen.rounds, keeps=True, reads=reader(actor))
-        with Session(engine) as session:
-            exact = _is_exact(session)
-        print("| figure | |\n| --- | ---: |")
-        rate = [sum(each.writes for each in runs) / len(runs) / chosen.seconds for runs in (kept, plain)]
-        print(f"| writes a second, counts kept / nothing kept | {rate[0]:,.0f} / {rate[1]:,.0f} = {rate[0] / rate[1]:.2f} |")
-        for name in ("read", "load"):
-            quiet, loud = (statistics.median(getattr(each, name)) for each in (idle, busy))
-            words = {"read": "the four numbers", "load": "open leads of the team"}[name]
-            print(f"| {words}, ms while eight write / idle | {loud:.2f} / {quiet:.2f} = {loud / quiet:.2f} |")
-        print(f"| deadlocks | {sum(each.deadlocks for each in (*kept, busy))} |")
-        print(f"| counts exact in the end | {'yes' if exact else 'NO'} |")
-    finally:
-        db.use(None)
-        engine.dispose()
-        postgres.release(load.FOLDER)
+        asked = {"the four numbers": next(reading.numbers(setting)), "everybody's desk": counting.desks(setting)}
+        idle = Tally()
+        for _ in range(40):
+            reader(asked, connection)(idle)
+        before = _events(connection, setting.company)
+        said(f"eight write several leads at once for {reading_seconds:.0f} s, and somebody reads")
+        busy = run(lambda: Calls(setting.manager, most=3), ids, reading_seconds, reader(asked, connection))
+        told = _events(connection, setting.company) - before
+        with Session(desk.engine) as session:
+            is_exact = counts_are_exact(session)
+    return _section(rates, idle, busy, deadlocks + busy.deadlocks, is_exact, told == busy.writes)
 
 
-def _is_exact(session: Session) -> bool:
-    held = session.execute(text("SELECT company_id, owner_id, status, sum(n)::bigint FROM lead_status_counts "
-                                "GROUP BY 1, 2, 3 HAVING sum(n) <> 0")).all()
+def _section(rates: Mapping[str, list[float]], idle: Tally, busy: Tally, deadlocks: int, is_exact: bool,
+             is_told: bool) -> Section:
+    nothing = rates["UPDATE, nothing kept"]
+    written = table(["leads a second, eight writers", "median", "lowest", "highest", "to nothing kept"], [
+        [name, statistics.median(each), min(each), max(each), ratio_of_medians(each, nothing)]
+        for name, each in rates.items()])
+    read = table(["beside eight who write", "ms", "p95", "idle ms", "to idle"], [
+        [name, statistics.median(each), p95(each), statistics.median(idle.read[name]),
+         ratio_of_medians(each, idle.read[name])] for name, each in busy.read.items()])
+    said_of_all = (f"In {plain(busy.seconds)} s, {busy.writes:,} leads were changed; {deadlocks} deadlocks; counts "
+                   f"{'exact' if is_exact else 'NOT exact'} in the end; {'every' if is_told else 'NOT every'} change has "
+                   f"its event.")
+    checks = [Check("writes by eight in one company, counts kept / nothing kept",
+                    ratio_of_medians(rates["UPDATE, counts kept"], nothing), 0.35, at_least=True),
+              Check("the same by the data access, with rules and history / nothing kept",
+                    ratio_of_medians(rates["by the data access"], nothing), 0.35, at_least=True),
+              Check(f"deadlocks in {plain(busy.seconds / 60)} minutes", deadlocks, 0),
+              Check("counts exact and every change told / of 2", is_exact + is_told, 2, at_least=True)]
+    checks += [Check(f"{name} while eight write / the best SQL meanwhile",
+                     ratio_of_medians(busy.read[name], busy.read[f"{name}, floor"]), 2)
+               for name in busy.read if not name.endswith(", floor")]
+    return Section("Eight who write in one company", [written, read, said_of_all], checks,
+                   {"rates": dict(rates), "idle": idle.read, "busy": busy.read, "deadlocks": deadlocks})
+
+
+def _events(connection: psycopg.Connection, company: uuid.UUID) -> int:
+    return connection.execute("SELECT count(*) FROM lead_events WHERE company_id = %s", [company]).fetchone()[0]
+
+
+def counts_are_exact(session: Session) -> bool:
+    """Whether what is kept is what there is, in all companies."""
+    held = _held(session)
     counts.recount(session)
-    right = session.execute(text("SELECT company_id, owner_id, status, sum(n)::bigint FROM lead_status_counts "
-                                 "GROUP BY 1, 2, 3 HAVING sum(n) <> 0")).all()
+    right = _held(session)
     session.rollback()
-    return sorted(map(str, held)) == sorted(map(str, right))
+    return held == right
 
 
-if __name__ == "__main__":
-    main()
+def _held(session: Session) -> list[list[str]]:
+    sums = []
+    for counted in (BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS):
+        key = ", ".join(column.name for column in counted.c if column.name not in ("n", "is_sum"))
+        sums.append(sorted(map(str, session.execute(text(
+            f"SELECT {key}, sum(n)::bigint FROM {counted.name} GROUP BY {key} HAVING sum(n) <> 0")).all())))
+    return sums
