@@ -1,10 +1,9 @@
-"""Measures each call of the API beside the same work as one hand-written statement: ``python -m benchmarks.api``.
+"""Each call of the API beside the same work as one hand-written statement.
 
 The app runs as it does for people, in a process of its own. One client asks over a connection that stays open, in turns
 with the statement through psycopg; then eight at once ask for some seconds.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
@@ -19,17 +18,14 @@ from typing import NamedTuple
 
 import psycopg
 
-from benchmarks import load
-from benchmarks.api_calls import Call, Setting, connected
+from benchmarks.api_calls import Call, Setting
 from benchmarks.client import Client
-from lib import postgres
+from benchmarks.figures import p95
 from lib.config import ROOT
 
 WARM_UP = 8  # psycopg prepares a statement at its sixth execution.
 SLOW_MS = 50
 CLIENTS = 8
-HEADER = ("| call | ms | p95 | floor ms | p95 | ratio | calls/s, 8 clients | ms | p95 | processor ms of the app |\n"
-          "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 
 
 class Rate(NamedTuple):
@@ -50,18 +46,6 @@ class Measured:
     asked: list[float]
     floor: list[float]
     many: Rate | None
-
-    def row(self) -> str:
-        """As HEADER has it."""
-        median = statistics.median(self.asked)
-        cells = [f"{median:.2f}", f"{_p95(self.asked):.2f}", *[""] * 3]
-        if self.floor:
-            below = statistics.median(self.floor)
-            cells[2:] = [f"{below:.2f}", f"{_p95(self.floor):.2f}", f"{median / below:.1f}"]
-        if self.many:
-            cells += [f"{self.many.per_second:,.0f}", f"{self.many.median:.1f}", f"{self.many.p95:.1f}",
-                      f"{self.many.processor:.2f}"]
-        return f"| {self.name} | {' | '.join(cells)} |"
 
 
 def measure(call: Call, client: Client, connection: psycopg.Connection, repeats: int) -> tuple[list[float], list[float]]:
@@ -110,7 +94,7 @@ def rate(call: Call, make: Callable[[], Client], seconds: float, app: int) -> Ra
     for thread in threads:
         thread.join()
     every = [each for of_one in asked for each in of_one]
-    return Rate(len(every) / (time.perf_counter() - began), statistics.median(every), _p95(every),
+    return Rate(len(every) / (time.perf_counter() - began), statistics.median(every), p95(every),
                 (_processor_seconds(app) - worked) * 1000 / len(every))
 
 
@@ -157,32 +141,3 @@ def each_call(setting: Setting, conninfo: str, port: int, *, repeats: int, secon
                 asked, floor = measure(call, Client(port, token), setting.connection, repeats)
                 many = rate(call, lambda token=token: Client(port, token), seconds, app) if seconds else None
                 yield Measured(call.name, asked, floor, many)
-
-
-def _p95(times: list[float]) -> float:
-    return statistics.quantiles(times, n=20, method="inclusive")[-1]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.api", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="100,000 leads and fewer repeats")
-    parser.add_argument("--folder", type=Path, help=f"where the server's data lie (default: {load.FOLDER.name})")
-    parser.add_argument("--port", type=int, default=8599)
-    parser.add_argument("--only", default="", help="only the calls whose name contains this")
-    parser.add_argument("--seconds", type=float, default=4, help="how long eight clients ask for each call")
-    chosen = parser.parse_args()
-    total, repeats = (100_000, 40) if chosen.quick else (1_000_000, 200)
-    folder = chosen.folder or load.FOLDER.with_name("benchmark-quick" if chosen.quick else load.FOLDER.name)
-    try:
-        conninfo = load.ensure(folder, total)
-        print(HEADER, flush=True)
-        with connected(conninfo) as setting:
-            for measured in each_call(setting, conninfo, chosen.port, repeats=repeats, seconds=chosen.seconds,
-                                      only=chosen.only):
-                print(measured.row(), flush=True)
-    finally:
-        postgres.release(folder)
-
-
-if __name__ == "__main__":
-    main()
