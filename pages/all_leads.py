@@ -30,6 +30,7 @@ def all_leads() -> None:
         with identity.kept(actor, team):
             news(shown.listing, [shown])
         if not shown.rows:
+            shown.listing.forget()
             finder.nothing_found(query)
         else:
             grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)

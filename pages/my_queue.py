@@ -29,6 +29,7 @@ def queue() -> None:
         with identity.kept(actor, team):
             news(head, shown.listing, [(numbers, shown)])
         if not shown.rows:
+            shown.listing.forget()
             toolbar.nothing_found(view)
         else:
             grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from benchmarks import wire as wires
@@ -134,3 +134,14 @@ def test_an_edit_and_another_list_that_come_together_are_both_done(engine, wire,
     with Session(engine) as session:
         assert row(session, alices_leads[0]).score == 7
     assert [key for key in set(wire.tab.widgets) - before if re.fullmatch("grid-[0-9a-f]+-0", key)]
+
+
+def test_a_list_whose_leads_are_all_gone_says_so_by_itself(engine, wire, alices_leads):
+    ready(wire)
+    with Session(engine) as session:
+        session.execute(delete(Lead).where(Lead.id.in_(alices_leads)))
+        session.commit()
+
+    gone = wire.run(wire.tab.fragment)
+
+    assert gone > 1.5 * wire.run(wire.tab.fragment)

@@ -23,7 +23,7 @@ LABEL = {Kind.CSV: "CSV", Kind.EXCEL: "Excel"}
 
 @st.fragment
 def draw(desk: Desk, wanted: Wanted, listing: Listing) -> None:
-    """The menu, for the page that is ``listing`` and for the whole list that is ``wanted``; filled when it is opened."""
+    """The menu, for the page that is ``listing`` and for the whole list that is ``wanted``, filled when it opens."""
     with outage.handled():
         with st.container(horizontal=True, horizontal_alignment="right"):
             menu = st.popover("Export", icon=":material/download:", disabled=not listing.ids, key="export",

@@ -9,7 +9,6 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
 from operator import attrgetter
 from typing import Any
 
@@ -22,7 +21,7 @@ from lib.errors import Conflict, Invalid
 from lib.fields import LABELS, clean
 from lib.models import Status
 from lib.ui import desk as desks
-from lib.ui import words
+from lib.ui import frame, words
 from lib.ui.desk import Desk, Dispute
 from lib.users import Member
 
@@ -100,7 +99,7 @@ class Listing:
         self.version += 1
 
     def forget(self) -> None:
-        """Let go of what was drawn: Streamlit keeps the callbacks of every grid, and so this, as long as the tab lives."""
+        """Let go of what was drawn: Streamlit keeps every grid's callbacks, and so this, as long as the tab lives."""
         self.ids, self.framed, self.drawn_beside, self.digested = [], None, None, None
         for kept in (self.drawn, self.saved, self.handled, self.names, self.ticked):
             kept.clear()
@@ -120,7 +119,7 @@ def draw(desk: Desk, user_id: uuid.UUID, listing: Listing, rows: Sequence[Row], 
         listing.drawn, listing.saved = fresh, {}
 
     st.data_editor(
-        _frame_of(listing, rows, (fresh, beside)), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
+        frame.of(listing, rows, (fresh, beside)), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(rows), ROWS_VISIBLE) + 2, row_height=ROW_HEIGHT,
         column_config=_columns(desk, listing, rows, team),
         disabled=["name", "job_title", "company", "last_contact", "method", "contacts"],
@@ -143,7 +142,7 @@ def draw_page_anew_if_outdated(drawn: Listing, listing: Listing, rows: Sequence[
 
     What the browser paints over the frame counts as shown, so that an edit that was saved needs no new grid.
     """
-    if listing is not drawn or rows and _is_outdated(listing, rows, team):
+    if listing is not drawn or (rows or listing.drawn) and _is_outdated(listing, rows, team):
         st.rerun()
 
 
@@ -230,44 +229,6 @@ def _offer_restored(desk: Desk, listing: Listing, fresh: Mapping[uuid.UUID, Mapp
                 Conflict(message, lead_id=lead_id, field=name, theirs=fresh[lead_id][name], yours=_value(name, raw),
                          by=None, at=None), listing.names[lead_id], is_restored=True))
     return found
-
-
-def _frame_of(listing: Listing, rows: Sequence[Row], values: Any) -> pd.DataFrame:
-    """The frame to draw: most runs change nothing in ``values``, and making it is a tenth of what such a run costs."""
-    # Not the rows themselves, which hold more than that and would stay in memory for each tab.
-    made_of = (values, set(listing.ticked), words.zone())
-    if listing.framed is None or listing.framed[0] != made_of:
-        listing.framed = made_of, _frame(listing, rows, made_of[-1])
-    return listing.framed[1]
-
-
-def _frame(listing: Listing, rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
-    def column(values: Sequence[Any], kind: str = "object") -> pd.Series:
-        # Typed by hand, as a column without any value must not change the grid's identity.
-        return pd.Series(list(values), dtype=kind, index=index)
-
-    # As plain objects: Streamlit goes through the names of rows and columns one by one, several times for each run, and
-    # pandas' own texts take ten times as long for that.
-    index = pd.Index([str(row.id) for row in rows], name="lead", dtype="object")
-    frame = pd.DataFrame({
-        "selected": column([row.id in listing.ticked for row in rows], "bool"),
-        "log": column([":material/edit_note:"] * len(rows)),
-        "open": column([":material/open_in_full:"] * len(rows)),
-        "name": column([leads.name_of(row) for row in rows]),
-        "job_title": column([row.job_title or "" for row in rows]),
-        "company": column([row.company or "" for row in rows]),
-        "status": column([row.status for row in rows]),
-        "owner": column([str(row.assigned_to_user_id) if row.assigned_to_user_id else None for row in rows]),
-        "last_contact": column([row.last_contacted_at and row.last_contacted_at.astimezone(zone).date()
-                                for row in rows]),
-        "method": column([[words.METHOD.get(row.last_contact_method, row.last_contact_method)]
-                          if row.last_contact_method else [] for row in rows]),
-        "contacts": column([row.contact_count for row in rows], "int64"),
-        "score": column([row.score for row in rows], "Int64"),
-        "tags": column([list(row.tags or []) for row in rows]),
-    })
-    frame.columns = frame.columns.astype("object")
-    return frame
 
 
 def _columns(desk: Desk, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> dict[str, Any]:
