@@ -42,7 +42,7 @@ def refresh(tab: Tab, _number: int) -> dict[str, Any]:
 
 def other_list(tab: Tab, number: int) -> dict[str, Any]:
     """A click on one of the four numbers."""
-    return {"fragment": tab.fragment, "clicked": ("open_ready", "open_mine")[number % 2]}
+    return {"clicked": ("open_ready", "open_mine")[number % 2]}
 
 
 def run(page: Served, emails: Sequence[str], asks: Asks, *, sessions: int, think: float, seconds: float) -> Crowd:

@@ -25,6 +25,8 @@ class Tab:
 
     widgets: dict[str, str] = field(default_factory=dict)
     """The id of each widget that was drawn, by its key."""
+    fragments: dict[str, str] = field(default_factory=dict)
+    """By the key of a widget, the part of the page that it has run."""
     fragment: str = ""
     """The part of the page that refreshes itself, once there is one."""
     received: int = 0
@@ -36,8 +38,10 @@ class Tab:
     def asks(self, fragment: str = "", *, clicked: str | None = None, query: str = "",
              values: Mapping[str, Mapping[str, Any]] | None = None) -> bytes:
         """The message for a run of the page, or of a fragment: after a click on the button ``clicked``, or with new
-        ``values``, by key: ``{"q": {"string_value": "an"}}``."""
+        ``values``, by key: ``{"q": {"string_value": "an"}}``. Of these, the widget says which fragment runs."""
         self.received, self.failed = 0, False
+        for key in [clicked] if clicked is not None else values or ():
+            fragment = self.fragments[key]
         self.values.update(values or {})
         message = BackMsg()
         state = message.rerun_script
@@ -60,6 +64,7 @@ class Tab:
         widget = WIDGET.fullmatch(getattr(getattr(element, shown), "id", "")) if shown else None
         if widget:
             self.widgets[widget[1]] = widget[0]
+            self.fragments[widget[1]] = message.delta.fragment_id
         if message.metadata.cacheable and message.hash:
             self.kept[message.hash] = True
         kind = message.WhichOneof("type")

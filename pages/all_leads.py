@@ -12,12 +12,12 @@ from lib.ui import desk as desks
 desk = desks.of_session()
 
 
-@st.fragment(run_every=20)
+@st.fragment(key=listing.ALL)
 def all_leads() -> None:
     with outage.handled():
+        contact_form.go_where_asked(desk)
         actor, team = identity.current()
         now = datetime.now(UTC)
-        people = {str(each.id): each.name for each in team}
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header("All leads", anchor=False)
             st.page_link("../pages/import_leads.py", label="Import", icon=":material/upload_file:", width="content")
@@ -27,16 +27,35 @@ def all_leads() -> None:
         with db.transaction() as session:
             shown = listing.read(session, desk, actor, wanted, now, listing.ALL)
 
-        notices.disputes(desk, actor.user_id, people, now)
-        actions.draw(desk, actor, team, shown, key=listing.ALL)
+        with identity.kept(actor, team):
+            news(shown.listing, [shown])
         if not shown.rows:
+            shown.listing.forget()
             finder.nothing_found(query)
         else:
             grid.draw(desk, actor.user_id, shown.listing, shown.rows, team)
             actions.paging(shown, finder.PAGE)
-            with st.container(horizontal=True, horizontal_alignment="right"):
-                export.draw(desk, actor, wanted.filter_at(actor, now), wanted.order, shown.listing)
+            export.draw(desk, wanted, shown.listing)
         contact_form.go_where_asked(desk)
+
+
+@st.fragment(key=grid.NEWS, run_every=20)
+def news(drawn: grid.Listing, known: list[listing.Shown]) -> None:
+    """What there is to say and what can be done: all that an edit changes while the list is ``drawn``."""
+    with outage.handled():
+        contact_form.go_where_asked(desk)
+        actor, team = identity.current()
+        now = datetime.now(UTC)
+
+        if known:
+            shown = known.pop()
+        else:
+            with db.transaction() as session:
+                shown = listing.read(session, desk, actor, finder.chosen(actor), now, listing.ALL)
+            grid.draw_page_anew_if_outdated(drawn, shown.listing, shown.rows, team)
+
+        notices.disputes(desk, actor.user_id, {str(each.id): each.name for each in team}, now)
+        actions.draw(desk, actor, team, shown, key=listing.ALL)
         jobs.show_new(desk)
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import update
 from benchmarks.plans import recorded
 from lib.config import ROOT
 from lib.models import Lead
-from lib.ui import grid
+from lib.orders import ORDERS
+from lib.ui import frame
 from tests.factories import make_lead
 
 
@@ -35,7 +36,7 @@ def test_a_page_that_is_drawn_again_asks_the_database_a_few_times(connection, se
 def test_the_grids_frame_is_made_again_only_for_rows_that_have_changed(session, cast, open_page, monkeypatch):
     lead_id = make_lead(session, cast.alice, owner=cast.alice, score=10)
     made = []
-    monkeypatch.setattr(grid, "_frame", lambda *given, make=grid._frame: made.append(make(*given)) or made[-1])
+    monkeypatch.setattr(frame, "make", lambda *given, make=frame.make: made.append(make(*given)) or made[-1])
 
     app = open_page(cast.alice).run()
     assert made
@@ -45,7 +46,29 @@ def test_the_grids_frame_is_made_again_only_for_rows_that_have_changed(session, 
 
     session.execute(update(Lead).where(Lead.id == lead_id).values(score=20))
     app.run().run()
-    assert [list(frame["score"]) for frame in made] == [[20]] and not app.exception
+    assert [list(each["score"]) for each in made] == [[20]] and not app.exception
+
+
+def test_another_list_asks_the_database_no_more_often_than_a_page(connection, session, cast, open_page):
+    make_lead(session, cast.alice, owner=cast.alice)
+    app = open_page(cast.alice).run()
+
+    with recorded(connection) as sent:
+        app.button(key="open_mine").click().run()
+
+    assert not app.exception and 1 <= len(asked(sent)) <= 4, "\n\n".join(asked(sent))
+
+
+def test_a_tab_does_not_keep_the_lists_that_were_left_a_while_ago(session, cast, open_page):
+    make_lead(session, cast.alice, owner=cast.alice)
+    app = open_page(cast.alice)
+    opened = []
+    for order in list(ORDERS)[:6]:
+        app.selectbox(key="sort").set_value(order).run()
+        opened.append(app.session_state["desk"].lists["queue"])
+
+    assert not app.exception and len({id(each) for each in opened}) == 6
+    assert [bool(each.framed and each.drawn and each.ids) for each in opened] == [False] * 3 + [True] * 3
 
 
 def test_what_only_some_pages_need_is_not_loaded_at_the_start():

@@ -103,8 +103,10 @@ def of_session() -> Desk:
 
 
 def run(desk: Desk, user_id: uuid.UUID, work: Work, said: Words, *, form: str | None = None,
-        again_when_unknown: bool = False) -> None:
+        again_when_unknown: bool = False) -> Outcome | None:
     """Run one command in one transaction, as this user with the role they have at this moment. No Streamlit in here.
+
+    What came of it is reported; None when it failed.
 
     ``said`` puts the outcome into a sentence. With ``form`` a failure is kept for that form to show, not said on the
     page. ``again_when_unknown`` is for commands with a key: the repeat finds out what became of the first try.
@@ -119,8 +121,9 @@ def run(desk: Desk, user_id: uuid.UUID, work: Work, said: Words, *, form: str | 
                 outcome = attempt(desk, user_id, work)
         except LeadDeskError as error:
             report(desk, error, said, form=form)
-        else:
-            report(desk, outcome, said, form=form)
+            return None
+        report(desk, outcome, said, form=form)
+        return outcome
 
 
 def attempt(desk: Desk, user_id: uuid.UUID, work: Work) -> Outcome:
@@ -170,8 +173,11 @@ def report(desk: Desk, outcome: Outcome | LeadDeskError, said: Words, *, form: s
 
 
 def change_cell(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID, field: str, *, seen: Any, value: Any,
-                lead: str) -> None:
-    """Change one cell of one lead, if it still holds what the user saw. ``lead`` is what to call the lead."""
+                lead: str) -> bool:
+    """Change one cell of one lead, if it still holds what the user saw; whether it holds ``value`` now.
+
+    ``lead`` is what to call the lead.
+    """
     def work(session: Session, actor: Actor) -> Outcome:
         if field == "assigned_to_user_id":
             return leads.assign(session, actor, [lead_id], to=value, seen=seen)
@@ -182,7 +188,8 @@ def change_cell(desk: Desk, user_id: uuid.UUID, lead_id: uuid.UUID, field: str, 
             ask_why(desk, outcome, lead)
         return f"{LABELS[field]} of {lead} saved."
 
-    run(desk, user_id, work, said)
+    outcome = run(desk, user_id, work, said)
+    return outcome is not None and not outcome.refused
 
 
 def ask_why(desk: Desk, outcome: Outcome, who: str) -> None:

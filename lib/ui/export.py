@@ -12,30 +12,42 @@ from lib.errors import LeadDeskError
 from lib.exports import EXPORT_LIMIT, Kind
 from lib.filters import LeadFilter
 from lib.ui import desk as desks
-from lib.ui import words
+from lib.ui import identity, outage, words
 from lib.ui.desk import Desk, Notice
 from lib.ui.grid import Listing
+from lib.ui.listing import Wanted
 
 MIME = {Kind.CSV: "text/csv", Kind.EXCEL: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 LABEL = {Kind.CSV: "CSV", Kind.EXCEL: "Excel"}
 
 
-def draw(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, listing: Listing) -> None:
-    """The menu, for the page that is ``listing`` and for the whole list that ``wanted`` describes."""
-    with st.popover("Export", icon=":material/download:", disabled=not listing.ids, key="export"):
-        for name, label, only in (("shown", f"What is shown: {words.counted(len(listing.ids), 'lead')}",
-                                   tuple(listing.ids)),
-                                  ("all", f"All that match: {listing.total} {'lead' if listing.count == 1 else 'leads'}",
-                                   None)):
-            st.caption(label)
-            with st.container(horizontal=True):
-                for kind in Kind:
-                    st.download_button(
-                        LABEL[kind], _made(desk, actor.user_id, kind, wanted, order, only), key=f"export:{name}:{kind}",
-                        file_name=f"leads {datetime.now(UTC).astimezone(words.zone()):%Y-%m-%d}.{kind}",
-                        mime=MIME[kind], icon=":material/download:", help=f"{label}, as {LABEL[kind]}")
-        if listing.count > listing.count_limit:
-            st.caption(f"At most {EXPORT_LIMIT:,} leads, in the order of the list.")
+@st.fragment
+def draw(desk: Desk, wanted: Wanted, listing: Listing) -> None:
+    """The menu, for the page that is ``listing`` and for the whole list that is ``wanted``, filled when it opens."""
+    with outage.handled():
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            menu = st.popover("Export", icon=":material/download:", disabled=not listing.ids, key="export",
+                              on_change="rerun")
+        if menu.open:
+            actor, _ = identity.current()
+            with menu:
+                _choices(desk, actor, wanted.filter_at(actor, datetime.now(UTC)), wanted.order, listing)
+
+
+def _choices(desk: Desk, actor: Actor, wanted: LeadFilter, order: str, listing: Listing) -> None:
+    for name, label, only in (("shown", f"What is shown: {words.counted(len(listing.ids), 'lead')}",
+                               tuple(listing.ids)),
+                              ("all", f"All that match: {listing.total} {'lead' if listing.count == 1 else 'leads'}",
+                               None)):
+        st.caption(label)
+        with st.container(horizontal=True):
+            for kind in Kind:
+                st.download_button(
+                    LABEL[kind], _made(desk, actor.user_id, kind, wanted, order, only), key=f"export:{name}:{kind}",
+                    file_name=f"leads {datetime.now(UTC).astimezone(words.zone()):%Y-%m-%d}.{kind}",
+                    mime=MIME[kind], icon=":material/download:", help=f"{label}, as {LABEL[kind]}")
+    if listing.count > listing.count_limit:
+        st.caption(f"At most {EXPORT_LIMIT:,} leads, in the order of the list.")
 
 
 def _made(desk: Desk, user_id: uuid.UUID, kind: Kind, wanted: LeadFilter, order: str,

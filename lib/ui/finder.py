@@ -17,7 +17,7 @@ from lib.models import Method, Status
 from lib.moments import SUGGESTED
 from lib.orders import ORDERS
 from lib.queries import ME, NO_REASON, NOBODY, Query
-from lib.ui import actions, words
+from lib.ui import actions, preset, words
 from lib.ui.listing import Wanted
 from lib.users import Member
 
@@ -43,6 +43,7 @@ def draw(actor: Actor, team: Sequence[Member], vocabulary: dict[str, list[str]])
 
     A filter that cannot be understood says so and restricts nothing until it is put right.
     """
+    preset.put()
     names = _labels(team)
     with st.grid(5, min_column_width=150, gap="small", key="finder", vertical_alignment="bottom"):
         st.text_input("Search", type="search", key="search", bind="query-params", max_chars=200, live=True,
@@ -59,6 +60,11 @@ def draw(actor: Actor, team: Sequence[Member], vocabulary: dict[str, list[str]])
     if problem is not None:
         st.warning(words.plain(str(problem)), icon=":material/error:")
     return query, wanted_of(query, order or NEWEST, actions.page_number(PAGE))
+
+
+def chosen(actor: Actor) -> Wanted:
+    """What the filters ask for that were drawn in an earlier run; one that was never touched may have no value."""
+    return wanted_of(_understood(_query(), actor)[0], preset.value_of(ORDER) or NEWEST, actions.page_number(PAGE))
 
 
 def wanted_of(query: Query, order: str, page: int) -> Wanted:
@@ -115,9 +121,9 @@ def chips(query: Query, names: Mapping[str, Mapping[str, str]]) -> None:
 
 def clear(*names: str) -> None:
     """The callback that takes filters off."""
-    for name in names or tuple(CHIPS):
-        st.session_state[name] = ("" if name in ("search", "title", "firm") else
-                                  None if name in TEXTS + NUMBERS else name != "never_contacted" and [])
+    preset.choose(**{name: "" if name in ("search", "title", "firm") else
+                     None if name in TEXTS + NUMBERS else name != "never_contacted" and []
+                     for name in names or tuple(CHIPS)})
     _first_page()
 
 
@@ -171,8 +177,7 @@ def _day(label: str, name: str) -> None:
 
 
 def _query() -> Query:
-    state = st.session_state
-    values = {name: state.get(name) for name in CHIPS}
+    values = {name: preset.value_of(name) for name in CHIPS}
     return Query(**{name: ((value or "") if name in TEXTS else value if name in NUMBERS else
                            bool(value) if name == "never_contacted" else tuple(map(str, value or ())))
                     for name, value in values.items()})
@@ -217,4 +222,4 @@ def _chip(name: str, value: Any, named: Mapping[str, str]) -> str:
 
 
 def _first_page() -> None:
-    st.session_state[PAGE] = 1
+    preset.choose(**{PAGE: 1})

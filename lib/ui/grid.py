@@ -9,7 +9,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from operator import attrgetter
 from typing import Any
 
 import pandas as pd
@@ -21,13 +21,17 @@ from lib.errors import Conflict, Invalid
 from lib.fields import LABELS, clean
 from lib.models import Status
 from lib.ui import desk as desks
-from lib.ui import words
+from lib.ui import frame, words
 from lib.ui.desk import Desk, Dispute
 from lib.users import Member
 
 # The grid's columns that are edited in place, and the field of the lead behind each. Pick lists and numbers only: free
 # text belongs into the lead's form, where nothing typed is lost.
 EDITED = {"status": "status", "owner": "assigned_to_user_id", "score": "score", "tags": "tags"}
+_READ_ONLY = attrgetter("id", "first_name", "last_name", "email", "job_title", "company", "last_contacted_at",
+                        "last_contact_method", "contact_count")
+# The part of a page that runs after an edit, in place of the whole: see ``draw_page_anew_if_outdated``.
+NEWS = "news"
 ROW_HEIGHT, HEADER_HEIGHT, ROWS_VISIBLE = 35, 36, 13
 
 
@@ -40,7 +44,12 @@ class Listing:
     count: int
     count_limit: int
     version: int = 0
-    shown: dict[uuid.UUID, dict[str, Any]] = field(default_factory=dict)
+    drawn: dict[uuid.UUID, dict[str, Any]] = field(default_factory=dict)
+    """What the cells hold in the frame that was drawn last."""
+    saved: dict[tuple[uuid.UUID, str], Any] = field(default_factory=dict)
+    """What was saved since, which the browser paints over that."""
+    drawn_beside: Any = field(default=None, repr=False)
+    """What else the grid was drawn with, besides the cells that are edited."""
     names: dict[uuid.UUID, str] = field(default_factory=dict)
     ticked: set[uuid.UUID] = field(default_factory=set)
     handled: dict[tuple[uuid.UUID, str], Any] = field(default_factory=dict)
@@ -89,36 +98,52 @@ class Listing:
         self.handled.clear()
         self.version += 1
 
+    def forget(self) -> None:
+        """Let go of what was drawn: Streamlit keeps every grid's callbacks, and so this, as long as the tab lives."""
+        self.ids, self.framed, self.drawn_beside, self.digested = [], None, None, None
+        for kept in (self.drawn, self.saved, self.handled, self.names, self.ticked):
+            kept.clear()
+
 
 def draw(desk: Desk, user_id: uuid.UUID, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> None:
     """Draw the listing with the rows' present values, and save what was edited."""
-    fresh = {row.id: {"status": row.status, "assigned_to_user_id": row.assigned_to_user_id, "score": row.score,
-                      "tags": list(row.tags or [])} for row in rows}
+    fresh = _cells(rows)
     if _was_refused(listing, fresh):
         listing.draw_anew()
     ids = [row.id for row in rows]
     if ids != listing.ids:
         listing.ids = ids
     listing.names = {row.id: leads.name_of(row) for row in rows}
+    beside = _beside(listing, rows, team)
     if listing.is_drawn:
-        listing.shown = fresh
+        listing.drawn, listing.saved = fresh, {}
 
     st.data_editor(
-        _frame_of(listing, rows), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
+        frame.of(listing, rows, (fresh, beside)), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(rows), ROWS_VISIBLE) + 2, row_height=ROW_HEIGHT,
         column_config=_columns(desk, listing, rows, team),
         disabled=["name", "job_title", "company", "last_contact", "method", "contacts"],
         on_change=_on_edit, args=(desk, user_id, listing), alt="Leads",
     )
 
+    listing.drawn_beside = beside
     if not listing.is_drawn:
         # The browser still held edits from before a restart of the server: no callback runs for those.
-        listing.is_drawn, listing.shown = True, fresh
+        listing.is_drawn, listing.drawn, listing.saved = True, fresh, {}
         if _offer_restored(desk, listing, fresh):
             listing.draw_anew()
             st.rerun(scope="fragment")
     else:
         _save(desk, user_id, listing, listing.pending())
+
+
+def draw_page_anew_if_outdated(drawn: Listing, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> None:
+    """Let the whole page run anew if the list on it, ``drawn``, is not the one wanted or does not show these values.
+
+    What the browser paints over the frame counts as shown, so that an edit that was saved needs no new grid.
+    """
+    if listing is not drawn or (rows or listing.drawn) and _is_outdated(listing, rows, team):
+        st.rerun()
 
 
 def clicked(desk: Desk, listing: Listing, action: str, key: str) -> None:
@@ -131,22 +156,27 @@ def clicked(desk: Desk, listing: Listing, action: str, key: str) -> None:
 
 def _on_edit(desk: Desk, user_id: uuid.UUID, listing: Listing) -> None:
     _save(desk, user_id, listing, listing.pending())
+    # The browser paints what was typed; the numbers and what there is to say are all that changes elsewhere.
+    st.rerun(NEWS)
 
 
 def _save(desk: Desk, user_id: uuid.UUID, listing: Listing, pending: Mapping[uuid.UUID, Mapping[str, Any]]) -> None:
     """Write the cells that have not been dealt with. The browser repeats each until the drawn data agrees with it."""
     with desk.lock:
-        cells = {(lead_id, EDITED[column]): value for lead_id, changed in pending.items()
-                 for column, value in changed.items() if column in EDITED}
-        listing.handled = {cell: value for cell, value in listing.handled.items() if cell in cells}
-        for (lead_id, name), raw in cells.items():
-            value = _value(name, raw)
+        held = {(lead_id, EDITED[column]): _value(EDITED[column], value) for lead_id, changed in pending.items()
+                for column, value in changed.items() if column in EDITED}
+        # Of a cell that is set back to what the frame holds, the browser says nothing any more.
+        back = {cell: listing.drawn[cell[0]][cell[1]] for cell in listing.handled
+                if cell not in held and cell[0] in listing.drawn}
+        for (lead_id, name), value in (held | back).items():
             if listing.handled.get((lead_id, name), listing) == value:
                 continue
             listing.handled[lead_id, name] = value
-            seen = listing.shown[lead_id][name]
-            if seen != value:
-                desks.change_cell(desk, user_id, lead_id, name, seen=seen, value=value, lead=listing.names[lead_id])
+            seen = listing.saved.get((lead_id, name), listing.drawn[lead_id][name])
+            if seen != value and desks.change_cell(desk, user_id, lead_id, name, seen=seen, value=value,
+                                                   lead=listing.names[lead_id]):
+                listing.saved[lead_id, name] = value
+        listing.handled = {cell: value for cell, value in listing.handled.items() if cell in held}
 
 
 def _value(name: str, raw: Any) -> Any:
@@ -155,6 +185,27 @@ def _value(name: str, raw: Any) -> Any:
         return (uuid.UUID(raw) if raw else None) if name == "assigned_to_user_id" else clean(name, raw)
     except (Invalid, ValueError):
         return raw
+
+
+def _cells(rows: Sequence[Row]) -> dict[uuid.UUID, dict[str, Any]]:
+    return {row.id: {"status": row.status, "assigned_to_user_id": row.assigned_to_user_id, "score": row.score,
+                     "tags": list(row.tags or [])} for row in rows}
+
+
+def _beside(listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> Any:
+    return listing.key, list(team), [_READ_ONLY(row) for row in rows]
+
+
+def _is_outdated(listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> bool:
+    if listing.drawn_beside != _beside(listing, rows, team):
+        return True
+    pending = listing.pending()
+    return any(cells != listing.drawn[lead_id] | _typed(pending.get(lead_id, {}))
+               for lead_id, cells in _cells(rows).items())
+
+
+def _typed(cells: Mapping[str, Any]) -> dict[str, Any]:
+    return {EDITED[column]: _value(EDITED[column], raw) for column, raw in cells.items() if column in EDITED}
 
 
 def _was_refused(listing: Listing, fresh: Mapping[uuid.UUID, Mapping[str, Any]]) -> bool:
@@ -178,43 +229,6 @@ def _offer_restored(desk: Desk, listing: Listing, fresh: Mapping[uuid.UUID, Mapp
                 Conflict(message, lead_id=lead_id, field=name, theirs=fresh[lead_id][name], yours=_value(name, raw),
                          by=None, at=None), listing.names[lead_id], is_restored=True))
     return found
-
-
-def _frame_of(listing: Listing, rows: Sequence[Row]) -> pd.DataFrame:
-    """The frame to draw: most runs change nothing in the rows, and making it is a tenth of what such a run costs."""
-    made_of = (list(rows), set(listing.ticked), words.zone())
-    if listing.framed is None or listing.framed[0] != made_of:
-        listing.framed = made_of, _frame(listing, rows, made_of[-1])
-    return listing.framed[1]
-
-
-def _frame(listing: Listing, rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
-    def column(values: Sequence[Any], kind: str = "object") -> pd.Series:
-        # Typed by hand, as a column without any value must not change the grid's identity.
-        return pd.Series(list(values), dtype=kind, index=index)
-
-    # As plain objects: Streamlit goes through the names of rows and columns one by one, several times for each run, and
-    # pandas' own texts take ten times as long for that.
-    index = pd.Index([str(row.id) for row in rows], name="lead", dtype="object")
-    frame = pd.DataFrame({
-        "selected": column([row.id in listing.ticked for row in rows], "bool"),
-        "log": column([":material/edit_note:"] * len(rows)),
-        "open": column([":material/open_in_full:"] * len(rows)),
-        "name": column([leads.name_of(row) for row in rows]),
-        "job_title": column([row.job_title or "" for row in rows]),
-        "company": column([row.company or "" for row in rows]),
-        "status": column([row.status for row in rows]),
-        "owner": column([str(row.assigned_to_user_id) if row.assigned_to_user_id else None for row in rows]),
-        "last_contact": column([row.last_contacted_at and row.last_contacted_at.astimezone(zone).date()
-                                for row in rows]),
-        "method": column([[words.METHOD.get(row.last_contact_method, row.last_contact_method)]
-                          if row.last_contact_method else [] for row in rows]),
-        "contacts": column([row.contact_count for row in rows], "int64"),
-        "score": column([row.score for row in rows], "Int64"),
-        "tags": column([list(row.tags or []) for row in rows]),
-    })
-    frame.columns = frame.columns.astype("object")
-    return frame
 
 
 def _columns(desk: Desk, listing: Listing, rows: Sequence[Row], team: Sequence[Member]) -> dict[str, Any]:

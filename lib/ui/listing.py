@@ -14,7 +14,8 @@ from lib.ui.desk import Desk
 from lib.ui.grid import Listing
 
 PAGE_SIZE = 50
-# The lists that a session can have open, one for each page that shows one.
+LATE_EDITS = 3
+# The lists that a session can have open, one for each page that shows one; the page's fragment has the same name.
 QUEUE, ALL = "queue", "all"
 
 
@@ -52,6 +53,7 @@ def read(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: dateti
     page = _page(session, desk, actor, wanted, now, key)
     current = Listing(params, [row.id for row in page.rows], page.count, page.count_limit)
     desk.lists[key] = current
+    _forget_older(desk, current, key)
     return Shown(current, page.rows, 0)
 
 
@@ -71,6 +73,17 @@ def _page(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datet
     if page.next_cursor:
         known[place, wanted.page + 1] = page.next_cursor
     return page
+
+
+def _forget_older(desk: Desk, current: Listing, key: str) -> None:
+    """Let lists go that were left a while ago; an edit in the one before may still be on its way."""
+    opened = desk.lists.setdefault(f"{key} opened", [])
+    opened.append(current)
+    while len(opened) > LATE_EDITS:
+        left = opened.pop(0)
+        # Whoever opened a lead from it walks on through it.
+        if left is not desk.lists.get("clicked"):
+            left.forget()
 
 
 def _moved(ids: Sequence, there: Sequence) -> int:

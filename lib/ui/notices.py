@@ -10,6 +10,10 @@ from lib.ui import desk as desks
 from lib.ui import jobs, words
 from lib.ui.desk import Desk, Dispute
 
+# A click on an Undo that has just been replaced still undoes what it stood for; a key for each command would stay in
+# the session's memory for good.
+LATE_CLICKS = 8
+
 
 def line(desk: Desk, user_id: uuid.UUID, otherwise: str) -> None:
     """One line that is always there, so that nothing moves when there is something to say."""
@@ -26,7 +30,7 @@ def line(desk: Desk, user_id: uuid.UUID, otherwise: str) -> None:
                 for detail in notice.details:
                     st.markdown(words.plain(detail))
         if notice.batch_id is not None:
-            st.button("Undo", icon=":material/undo:", type="tertiary", key=f"undo:{notice.batch_id}", shortcut="Alt+U",
+            st.button("Undo", icon=":material/undo:", type="tertiary", key=f"undo:{desk.turn % LATE_CLICKS}", shortcut="Alt+U",
                       help="Take this back", on_click=jobs.take_back,
                       args=(desk, user_id, notice.batch_id, notice.size))
         st.button("Dismiss", icon=":material/close:", type="tertiary", key="dismiss",

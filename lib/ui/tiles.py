@@ -18,9 +18,11 @@ def draw(numbers: Numbers, actor: Actor, show: Callable[[str], None]) -> None:
         for view, label in TILES:
             with st.container(border=True, gap=None, key=f"tile_{view}"):
                 st.metric(label, f"{getattr(numbers, view):,}", help=VIEWS[view].rule_for(actor))
-                with st.container(horizontal=True, gap="small"):
-                    _opens(view, "Show" if view != "due" else "Show all", show)
-                    if view == "due":
+                if view != "due":
+                    _opens(view, "Show", show)
+                else:
+                    with st.container(horizontal=True, gap="small"):
+                        _opens(view, "Show all", show)
                         _opens("my-due", f"{numbers.my_due:,} mine", show)
 
 

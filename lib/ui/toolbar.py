@@ -14,8 +14,8 @@ from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.models import Status
 from lib.orders import ORDERS
-from lib.ui import actions, words
-from lib.ui.listing import Wanted
+from lib.ui import actions, preset, words
+from lib.ui.listing import QUEUE, Wanted
 from lib.views import VIEWS, View
 
 SUGGESTED = ""
@@ -24,6 +24,7 @@ PAGE = "page"
 
 def draw() -> tuple[View, Wanted]:
     """The filters; the view that is chosen, and what they ask for."""
+    preset.put()
     with st.grid(4, min_column_width=150, gap="small", key="filters"):
         key = st.selectbox("List", list(VIEWS), format_func=lambda key: VIEWS[key].title, key="view",
                            bind="query-params", on_change=_first_page)
@@ -34,6 +35,12 @@ def draw() -> tuple[View, Wanted]:
         order = st.selectbox("Order", [SUGGESTED, *ORDERS], key="sort", bind="query-params", on_change=_first_page,
                              format_func=lambda key: ORDERS[key].label if key else "Suggested")
     return VIEWS[key], _wanted(key, search, statuses, order, actions.page_number(PAGE))
+
+
+def chosen() -> Wanted:
+    """What the filters ask for that were drawn in an earlier run; one that was never touched may have no value."""
+    return _wanted(preset.value_of("view", next(iter(VIEWS))), preset.value_of("q") or "",
+                   preset.value_of("status", ()), preset.value_of("sort", SUGGESTED), actions.page_number(PAGE))
 
 
 def of_url(asked: Mapping[str, Sequence[str]]) -> Wanted:
@@ -58,7 +65,8 @@ def _wanted(key: str, search: str, statuses: Sequence[str], order: str, page: in
 
 def show(view: str) -> None:
     """The callback that opens a view, without what narrowed the one before."""
-    st.session_state.update(view=view, q="", status=[], sort=SUGGESTED, page=1)
+    preset.choose(view=view, q="", status=[], sort=SUGGESTED, page=1)
+    st.rerun(QUEUE)
 
 
 def nothing_found(view: View) -> None:
@@ -77,4 +85,4 @@ def nothing_found(view: View) -> None:
 
 
 def _first_page() -> None:
-    st.session_state[PAGE] = 1
+    preset.choose(**{PAGE: 1})
