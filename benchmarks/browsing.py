@@ -102,7 +102,7 @@ class Queue:
     def filter(self) -> float:
         """Another list by one of the numbers, until its rows are there."""
         self.place += 1
-        return self.show(("ready", "mine")[self.place % 2])
+        return self.show(("ready", "conversing")[self.place % 2])
 
     def edit(self) -> float:
         """A status, from Enter until the line above the list says that it is saved."""
