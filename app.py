@@ -15,7 +15,7 @@ from lib.config import settings
 from lib.errors import CannotStart
 from lib.proxies import OnlyFromProxy
 from lib.return_path import BackToPage
-from lib.ui import outage
+from lib.ui import ahead, outage
 
 
 @asynccontextmanager
@@ -30,6 +30,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
         # The server would turn an exception into a traceback and a status of its own.
         os._exit(1)
     startup.heed_the_signal_to_stop()
+    ahead.load()
     yield
     await to_thread.run_sync(startup.stop)
 

@@ -16,6 +16,8 @@ NUMBERS = "[data-testid=stMetricValue]"
 GRID = "[data-testid=stDataFrame] canvas, [data-testid='glide-cell-3-0']"
 # All that can be seen of them: two lists of a rep with few leads may begin with the same one.
 NAMES = "[data-testid^='glide-cell-3-']"
+# Those further down are not on the screen.
+ROWS_ON_SCREEN = 12
 # In the page: from the last press of a key or a button of the mouse until the text in question is another one.
 WATCH = """([selector, wanted]) => {
     const told = () => [...document.querySelectorAll(selector)].map(each => each.textContent).join("\\n");
@@ -87,6 +89,24 @@ def effect(page: Page, act: Callable[[], object], selector: str, wanted: str = "
     return page.evaluate("() => window.effect")
 
 
+class Floor:
+    """The floor page, whose grid keeps what is picked and does nothing with it."""
+
+    def __init__(self, page: Page, served: Served) -> None:
+        self.page, self.desk, self.edits = page, DeskPage(page, served.url), 0
+        load(page, served.url, GRID)
+
+    def click(self) -> float:
+        return click(self.page)
+
+    def edit(self) -> float:
+        """A status, from Enter until the page has counted it: what Streamlit's grid takes for any edit."""
+        again, row = divmod(self.edits, ROWS_ON_SCREEN)
+        self.edits += 1
+        return effect(self.page, partial(self.desk.pick, f"Ada Lovelace {row}", "status", ("qual", "cont")[again % 2]),
+                      "[data-testid=stText]")
+
+
 class Queue:
     """My Queue, worked through from the top."""
 
@@ -124,8 +144,7 @@ class Queue:
         """A lead that nothing was done with, by a name that only one row has."""
         for _ in range(3):
             self.desk.settled().grid()
-            # Those further down are not on the screen.
-            names = self.desk.names()[:12]
+            names = self.desk.names()[:ROWS_ON_SCREEN]
             for name in names:
                 if names.count(name) == 1 and name not in self.done:
                     self.done.add(name)

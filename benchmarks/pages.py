@@ -68,13 +68,12 @@ def _clicks(browser: browsing.Browser, pages: dict[str, Served], email: str, rep
             contexts.callback(context.close)
             return context.new_page()
 
-        acts: dict[str, Callable[[], float]] = {}
-        for name in ("empty", "floor"):
-            page = tab()
-            browsing.load(page, pages[name].url, "[data-testid=stText]" if name == "empty" else browsing.GRID)
-            acts[f"{name}: button"] = partial(browsing.click, page)
+        empty = tab()
+        browsing.load(empty, pages["empty"].url, "[data-testid=stText]")
+        floor = browsing.Floor(tab(), pages["floor"])
         queue = browsing.Queue(tab(), pages["My queue"])
-        acts |= {"My queue: another list": queue.filter, "My queue: a status": queue.edit}
+        acts = {"empty: button": partial(browsing.click, empty), "floor: button": floor.click,
+                "floor: a status": floor.edit, "My queue: another list": queue.filter, "My queue: a status": queue.edit}
         times = _in_turns(acts, repeats)
         if queue.place % 2:
             queue.filter()

@@ -43,6 +43,6 @@ def checks(found: dict[str, Times]) -> list[Check]:
     # An edit of a cell waits in the browser for more to be edited, on the floor page as well.
     return [Check("My queue's load with an empty cache / floor page", ratio(load, "My queue", "floor"), 1.15),
             Check("a status until it says saved / the like on the floor page",
-                  ratio(clicks, "My queue: a status", "floor: a cell", "floor: button"), 1.25),
+                  ratio(clicks, "My queue: a status", "floor: a status"), 1.25),
             Check("a contact until a number has changed / a click on the floor page",
                   ratio(clicks, "My queue: a contact", "floor: button"), 1.25)]

@@ -14,6 +14,21 @@ from lib.orders import ORDERS
 from lib.ui import frame
 from tests.factories import make_lead
 
+# What the shell and the page import, once what is loaded ahead is there; the page itself would want a visitor.
+FIRST_VISIT = """
+import ast, json, sys
+from pathlib import Path
+import app
+from lib.ui import ahead
+ahead.load().join()
+loaded = set(sys.modules)
+for file in ("lib/shell.py", "pages/my_queue.py"):
+    body = ast.parse(Path(file).read_text("utf-8")).body
+    imports = [each for each in body if isinstance(each, (ast.Import, ast.ImportFrom))]
+    exec(compile(ast.Module(imports, []), file, "exec"))
+print(json.dumps([sorted(set(sys.modules) - loaded), sorted(loaded)]))
+"""
+
 
 def asked(sent):
     """What was asked, without what only opens and ends transactions."""
@@ -76,3 +91,14 @@ def test_what_only_some_pages_need_is_not_loaded_at_the_start():
                             cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
 
     assert set(json.loads(loaded)).isdisjoint({"pandas", "pyarrow", "altair", "openpyxl", "xlsxwriter", "numpy"})
+
+
+def test_the_first_visitor_of_my_queue_waits_for_no_import():
+    found = subprocess.run([sys.executable, "-c", FIRST_VISIT], cwd=ROOT, check=True, capture_output=True,
+                           text=True).stdout.splitlines()[-1]
+
+    missing, loaded = json.loads(found)
+    assert missing == []
+    assert {"pandas", "pyarrow", "lib.ui.grid"} <= set(loaded)
+    # Charts and Excel files are for those who ask for them.
+    assert {"altair", "openpyxl"}.isdisjoint(loaded)
