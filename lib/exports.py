@@ -11,7 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, BinaryIO
 
-import xlsxwriter
 from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session
 
@@ -125,6 +124,8 @@ def _csv(out: BinaryIO, rows: _Capped) -> None:
 
 
 def _excel(out: BinaryIO, rows: _Capped) -> None:
+    import xlsxwriter
+
     book = xlsxwriter.Workbook(out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False,
                                      "strings_to_numbers": False})
     sheet = book.add_worksheet("Leads")
