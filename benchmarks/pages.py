@@ -1,25 +1,19 @@
-"""Measures the pages in a browser, and many tabs at once without one: ``python -m benchmarks.pages``.
+"""The pages in a browser.
 
 Beside My Queue stand an empty page and the floor page: the same shape, four numbers and fifty rows, of constants. Pages
 take turns, each in a process of its own, and the ratios are those to the floor page in the same run.
 """
 
-import argparse
-import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import psycopg
 
-from benchmarks import browsing, load, sessions
-from benchmarks.serving import Served, served
-from lib import postgres
+from benchmarks import browsing
+from benchmarks.serving import Served
 
 SCRIPTS = {"empty": "benchmarks/empty_page.py", "floor": "benchmarks/floor_page.py", "My queue": "app.py"}
-# Sessions at once, seconds between two runs of each.
-CROWDS = ((50, 10.0), (200, 20.0))
 HEADING = "[data-testid=stHeading]"
 
 Times = dict[str, list[float]]
@@ -88,72 +82,3 @@ def _in_turns(acts: dict[str, Callable[[], float]], repeats: int) -> Times:
             if repeat:
                 times[name].append(took)
     return times
-
-
-def at_once(conninfo: str, port: int, emails: Sequence[str], rounds: int, seconds: float) -> Iterator[str]:
-    kinds = (("floor", SCRIPTS["floor"], "the page", sessions.whole_page),
-             ("My queue", SCRIPTS["My queue"], "refreshed, nothing changed", sessions.refresh),
-             ("My queue", SCRIPTS["My queue"], "another list", sessions.other_list))
-    for many, think in CROWDS:
-        runs: dict[tuple[str, str], list[sessions.Crowd]] = {}
-        for _ in range(rounds):
-            for name, script, what, asks in kinds:
-                # A fresh process each time, as memory that was used once is not given back.
-                with served(name, script, port, conninfo) as page:
-                    crowd = sessions.run(page, emails, asks, sessions=many, think=think, seconds=seconds)
-                runs.setdefault((name, what), []).append(crowd)
-        for (name, what), crowds in runs.items():
-            yield _crowd(f"{many} tabs, every {think:.0f} s | {name}: {what}", crowds)
-
-
-def _crowd(name: str, crowds: Sequence[sessions.Crowd]) -> str:
-    reruns = [took for crowd in crowds for took in crowd.reruns]
-    before, there, end = (statistics.median(each) for each in zip(*(crowd.megabytes for crowd in crowds), strict=True))
-    size = statistics.median(size for crowd in crowds for size in crowd.sizes)
-    processor = statistics.median(crowd.processor_ms for crowd in crowds)
-    return (f"| {name} | {len(reruns)} | {statistics.median(reruns):.0f} | {p95(reruns):.0f} | {processor:.0f} | "
-            f"{size / 1000:.1f} | {before:.0f} / {there:.0f} / {end:.0f} | {sum(crowd.failed for crowd in crowds)} |")
-
-
-def p95(times: Sequence[float]) -> float:
-    return statistics.quantiles(times, n=20, method="inclusive")[-1]
-
-
-def run(conninfo: str, port: int, repeats: int, rounds: int, seconds: float, only: str) -> None:
-    emails, lead = people(conninfo)
-    if only in ("", "browser"):
-        with ExitStack() as processes:
-            pages = {name: processes.enter_context(served(name, script, port + place, conninfo))
-                     for place, (name, script) in enumerate(SCRIPTS.items())}
-            print("Seconds until it answers: " + ", ".join(f"{page.name} {page.started:.2f}" for page in pages.values()))
-            for title, times in in_a_browser(pages, emails[0], lead, repeats):
-                print(f"\n| {title} | ms | p95 | spread | to the floor page |\n| --- | ---: | ---: | ---: | ---: |")
-                floor = statistics.median(next(each for name, each in times.items() if name.startswith("floor")))
-                for name, each in times.items():
-                    median = statistics.median(each)
-                    print(f"| {name} | {median:.0f} | {p95(each):.0f} | {min(each):.0f}–{max(each):.0f} | "
-                          f"{median / floor:.2f} |", flush=True)
-    if only in ("", "sessions"):
-        print("\n| at once | page | reruns | ms | p95 | processor ms | kB | MB before / there / end | errors |\n"
-              "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-        for line in at_once(conninfo, port, emails, rounds, seconds):
-            print(line, flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="100,000 leads and fewer repeats")
-    parser.add_argument("--folder", type=Path, help=f"where the server's data lie (default: {load.FOLDER.name})")
-    parser.add_argument("--port", type=int, default=8590, help="the first of three")
-    parser.add_argument("--only", choices=("", "browser", "sessions"), default="")
-    chosen = parser.parse_args()
-    total, repeats, rounds, seconds = (100_000, 3, 1, 20.0) if chosen.quick else (1_000_000, 8, 2, 40.0)
-    folder = chosen.folder or load.FOLDER.with_name("benchmark-quick" if chosen.quick else load.FOLDER.name)
-    try:
-        run(load.ensure(folder, total), chosen.port, repeats, rounds, seconds, chosen.only)
-    finally:
-        postgres.release(folder)
-
-
-if __name__ == "__main__":
-    main()

@@ -36,9 +36,8 @@ def told(title: str, times: Times) -> str:
 def checks(found: dict[str, Times]) -> list[Check]:
     load, clicks = found.get(LOAD, {}), found.get(CLICKS, {})
 
-    def ratio(of: Times, name: str, *floors: str) -> float | None:
-        floor = next((of[each] for each in floors if each in of), None)
-        return ratio_of_medians(of[name], floor) if floor and name in of else None
+    def ratio(of: Times, name: str, floor: str) -> float | None:
+        return ratio_of_medians(of[name], of[floor]) if name in of and floor in of else None
 
     # An edit of a cell waits in the browser for more to be edited, on the floor page as well.
     return [Check("My queue's load with an empty cache / floor page", ratio(load, "My queue", "floor"), 1.15),
