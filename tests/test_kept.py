@@ -16,7 +16,7 @@ from tests.factories import make_lead
 
 def asked(sent):
     """What was asked, without what only opens and ends transactions."""
-    return [statement for statement, _ in sent
+    return [statement for statement, *_ in sent
             if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT"))]
 
 
