@@ -198,6 +198,16 @@ def test_another_word_is_the_same_statement_and_planned_for_itself(connection, s
     assert not any(each.is_prepared for each in first + second)
 
 
+def test_the_follow_ups_of_a_team_are_not_added_up_from_all_the_days_of_the_past(connection, session, crowd):
+    [statement] = _sent(connection, session, READS["workload"], crowd)
+
+    plan = explain(connection, statement, analyze=True)
+
+    read = re.findall(r"\bon owner_follow_up_counts\b.*actual.*?rows=(\d+)", plan)
+    # A row for each of the last eight days and each rep, and those that the crowd's contacts have added, of sixty days.
+    assert read and all(0 < int(rows) <= 16 * REPS for rows in read), plan
+
+
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_never_goes_through_all_leads(connection, session, crowd, name):
     with recorded(connection) as sent:
