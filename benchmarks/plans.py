@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import sql
 from sqlalchemy import Connection, Engine, event
 
-Statement = tuple[str, Any]
+
+class Statement(NamedTuple):
+    text: str
+    parameters: Any
+    is_prepared: bool = True
+    """Whether it may end up with one plan for any values."""
 
 
 @contextmanager
@@ -16,8 +21,9 @@ def recorded(bind: Engine | Connection) -> Iterator[list[Statement]]:
     """What is sent through ``bind`` meanwhile: each statement with its parameters (those of the first row of many)."""
     sent: list[Statement] = []
 
-    def note(_connection, _cursor, statement, parameters, _context, executemany) -> None:
-        sent.append((statement, parameters[0] if executemany else parameters))
+    def note(_connection, _cursor, statement, parameters, context, executemany) -> None:
+        sent.append(Statement(statement, parameters[0] if executemany else parameters,
+                              not context.execution_options.get("plan_anew")))
 
     event.listen(bind, "before_cursor_execute", note)
     try:
@@ -31,7 +37,7 @@ def explain(connection: Connection, statement: Statement, *, generic: bool = Fal
 
     With ``analyze`` the statement is executed.
     """
-    text, parameters = statement
+    text, parameters, _ = statement
     names: list[str] = []
 
     def numbered(match: re.Match[str]) -> str:

@@ -1,11 +1,13 @@
 """Which leads: the conditions behind every list, search and choice of leads."""
 
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Text, and_, bindparam, cast, func, literal_column, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, array
+from sqlalchemy import (ARRAY, UUID, BindParameter, ColumnElement, Select, Text, and_, bindparam, func, literal_column,
+                        or_, select)
 
 from lib.auth import Actor
 from lib.errors import Invalid
@@ -75,14 +77,36 @@ class LeadFilter:
         return bool(self.search or self.job_title or self.company or self.tags_any or self.tags_all)
 
 
-# The clock is no part of a statement, or a list such as Follow-ups Due would need a new one every time.
+# What is no part of a statement that is kept: the clock, or a list such as Follow-ups Due would need a new one every
+# time; who is asked about; and words, which hardly anybody looks for twice.
 MOMENTS = tuple(each.name for each in fields(LeadFilter) if each.name.endswith(("_before", "_after")))
+WORDS, TAGS = ("job_title", "company", "search"), ("tags_any", "tags_all")
+MOST_WORDS = 8
+_WORD = "_word_"
+SEARCH_WORD = f"search{_WORD}"
+ANYBODY = uuid.UUID(int=0)
 
 
-def timeless(wanted: LeadFilter) -> tuple[LeadFilter, dict[str, datetime]]:
-    """The filter with its times left open, for a statement that is kept, and the times by parameter."""
-    moments = {name: moment for name in MOMENTS if (moment := getattr(wanted, name)) is not None}
-    return replace(wanted, **dict.fromkeys(moments, datetime.max)), moments
+def kept_apart(wanted: LeadFilter) -> tuple[LeadFilter, dict[str, Any]]:
+    """The filter with whoever, when and what words left open, for a statement that is kept, and these by parameter.
+
+    A filter with words or tags is to be planned for its values (``statements.Read``, not prepared).
+    """
+    left_open: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    if wanted.assigned_to is not None:
+        left_open["assigned_to"], values["assigned_to"] = ANYBODY, wanted.assigned_to
+    for name in MOMENTS:
+        if (moment := getattr(wanted, name)) is not None:
+            left_open[name], values[name] = datetime.max, moment
+    for name in WORDS:
+        words = _words(getattr(wanted, name))
+        left_open[name] = " ".join("?" for _ in words)
+        values |= dict(zip(_names(name, words), map(_pattern, words), strict=True))
+    for name in TAGS:
+        if tags := getattr(wanted, name):
+            left_open[name], values[name] = ("?",), _storable_all(tags)
+    return replace(wanted, **left_open), values
 
 
 def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
@@ -90,9 +114,21 @@ def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
 
     Raises Invalid for a status or a reason that does not exist, and for a column that is not in KNOWABLE.
     """
-    conditions: list[ColumnElement[bool]] = [Lead.company_id == actor.company_id]
+    return _all_of(bindparam("company", actor.company_id, type_=UUID), wanted)
+
+
+def left_open(wanted: LeadFilter, *, last: Sequence[int] = ()) -> ColumnElement[bool]:
+    """The same for a filter as ``kept_apart`` has it, whoever asks: the company's id is the parameter ``company``.
+
+    The words of ``search`` at the places ``last`` are only looked for in what the others have found.
+    """
+    return _all_of(bindparam("company", type_=UUID), wanted, last)
+
+
+def _all_of(company: ColumnElement[uuid.UUID], wanted: LeadFilter, last: Sequence[int] = ()) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [Lead.company_id == company]
     if wanted.assigned_to is not None:
-        conditions.append(Lead.assigned_to_user_id == wanted.assigned_to)
+        conditions.append(Lead.assigned_to_user_id == bindparam("assigned_to", wanted.assigned_to, type_=UUID))
     if wanted.owners:
         conditions.append(_owned_by(wanted.owners))
     if wanted.unassigned:
@@ -113,17 +149,19 @@ def matching(actor: Actor, wanted: LeadFilter) -> ColumnElement[bool]:
         if values:
             conditions.append(column.in_(planned_for([storable(value) for value in values])))
     if wanted.tags_any:
-        conditions.append(Lead.tags.overlap(_array(wanted.tags_any)))
+        conditions.append(Lead.tags.overlap(_tags("tags_any", wanted.tags_any)))
     if wanted.tags_all:
-        conditions.append(Lead.tags.contains(_array(wanted.tags_all)))
+        conditions.append(Lead.tags.contains(_tags("tags_all", wanted.tags_all)))
     conditions.extend(_is_known(name) for name in wanted.has)
     conditions.extend(~_is_known(name) for name in wanted.lacks)
-    for word in _words(wanted.job_title):
-        conditions.append(func.lower(func.coalesce(Lead.job_title, "")).like(_pattern(word)))
-    for word in _words(wanted.company):
-        conditions.append(_firm_contains(actor, word))
-    for word in _words(wanted.search):
-        conditions.append(or_(SEARCHED.like(_pattern(word)), _firm_contains(actor, word)))
+    for pattern in _patterns("job_title", wanted.job_title):
+        conditions.append(func.lower(func.coalesce(Lead.job_title, "")).like(pattern))
+    for pattern in _patterns("company", wanted.company):
+        conditions.append(_firm_is_like(company, pattern))
+    for place, pattern in enumerate(_patterns("search", wanted.search)):
+        found = or_(SEARCHED.like(pattern), _firm_is_like(company, pattern))
+        # No index serves the truth of a condition, so the planner has to start from another one.
+        conditions.append(found.is_(True) if place in last else found)
     return and_(*conditions)
 
 
@@ -178,25 +216,47 @@ def _is_known(name: str) -> ColumnElement[bool]:
     raise Invalid.field(name, f"“{LABELS.get(name, name)}” cannot be asked for; choose one of {', '.join(KNOWABLE)}.")
 
 
-def _array(values: tuple[str, ...]) -> ColumnElement:
-    return cast(array([planned_for(storable(value)) for value in values]), ARRAY(Text))
+def firms_like(company: ColumnElement[uuid.UUID], word: str) -> Select:
+    """The ids of the company's firms of whose name the word of a search is part, by its parameter of ``kept_apart``."""
+    return _firms_like(company, func.lower(bindparam(word, type_=Text)))
+
+
+def _tags(name: str, tags: tuple[str, ...]) -> ColumnElement:
+    return bindparam(name, _storable_all(tags), type_=ARRAY(Text))
+
+
+def _storable_all(values: Iterable[str]) -> list[str]:
+    return [storable(value) for value in values]
 
 
 def _words(text: str) -> list[str]:
-    return storable(text).split()[:8]
+    return storable(text).split()[:MOST_WORDS]
 
 
-def _pattern(word: str) -> ColumnElement[str]:
-    escaped = word[:100].replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+def _names(field: str, words: Sequence[Any]) -> list[str]:
+    return [f"{field}{_WORD}{place}" for place in range(len(words))]
+
+
+def _patterns(field: str, text: str) -> list[ColumnElement[str]]:
+    """Each word of a field's text as a parameter."""
+    words = _words(text)
     # The database puts both sides in lower case: Python's rules are others, such as for İ or a Greek Σ.
-    return func.lower(planned_for(f"%{escaped}%"))
+    return [func.lower(bindparam(name, _pattern(word), type_=Text))
+            for name, word in zip(_names(field, words), words, strict=True)]
 
 
-def _firm_contains(actor: Actor, word: str) -> ColumnElement[bool]:
-    firms = (select(LeadCompany.id)
-             .where(LeadCompany.company_id == actor.company_id, func.lower(LeadCompany.name).like(_pattern(word))))
+def _pattern(word: str) -> str:
+    escaped = word[:100].replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+    return f"%{escaped}%"
+
+
+def _firm_is_like(company: ColumnElement[uuid.UUID], pattern: ColumnElement[str]) -> ColumnElement[bool]:
     # As an array the firms are looked up once, before the leads, and both halves of an OR can use an index.
-    return Lead.lead_company_id == func.any(func.array(firms.scalar_subquery()))
+    return Lead.lead_company_id == func.any(func.array(_firms_like(company, pattern).scalar_subquery()))
+
+
+def _firms_like(company: ColumnElement[uuid.UUID], pattern: ColumnElement[str]) -> Select:
+    return select(LeadCompany.id).where(LeadCompany.company_id == company, func.lower(LeadCompany.name).like(pattern))
 
 
 def planned_for(value: str | int | list[str]) -> BindParameter:

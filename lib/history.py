@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (ARRAY, UUID, ColumnElement, Row, Select, and_, bindparam, cast, column, func, insert,
+from sqlalchemy import (ARRAY, UUID, ColumnElement, Row, and_, bindparam, cast, column, func, insert,
                         literal_column, or_, select, true)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from lib.errors import Invalid, LeadDeskError, NotFound
 from lib.fields import to_json
 from lib.models import ContactAttempt, LeadCompany, LeadEvent, User
 from lib.round_trips import ANSWER_LATER
+from lib.statements import Read
 
 # From the tables, not from the classes, and put together only once: that would take longer than the database needs.
 _EVENTS, _USERS = LeadEvent.__table__, User.__table__
@@ -50,7 +51,7 @@ def _firm_of(values: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 @functools.cache
-def _timeline(kind: str | None, goes_on: bool) -> Select:
+def _timeline(kind: str | None, goes_on: bool) -> Read:
     chosen = (select(_EVENTS)
               .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"))
               .order_by(_EVENTS.c.id.desc()).limit(bindparam("limit")))
@@ -60,7 +61,7 @@ def _timeline(kind: str | None, goes_on: bool) -> Select:
         chosen = chosen.where(_EVENTS.c.id < bindparam("behind"))
     # The events first, so that nothing is looked up for those that are not shown.
     event = chosen.subquery("event")
-    return (
+    return Read(
         select(*(event.c[name] for name in ("id", "at", "action", "source", "before", "after", "detail", "batch_id",
                                            "actor_id")),
                _USERS.c.name.label("actor"),
@@ -181,7 +182,7 @@ def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, kind: str | 
     """
     if kind is not None and kind not in KINDS:
         raise Invalid.field("kind", f"There is no kind of event “{kind}”; choose one of {', '.join(KINDS)}.")
-    return session.execute(_timeline(kind, before_id is not None), {
+    return _timeline(kind, before_id is not None).rows(session, {
         "company": actor.company_id, "lead": lead_id, "limit": limit, "behind": before_id}).all()
 
 

@@ -25,6 +25,7 @@ from lib.lost import Because
 from lib.models import LINKEDIN_KEY, Lead, LeadCompany, User
 from lib.outcomes import check_moves_on
 from lib.round_trips import ANSWER_LATER
+from lib.statements import Read
 
 CHUNK = 1_000
 NO_SUCH_LEAD = "There is no such lead."
@@ -38,7 +39,7 @@ _OF_COMPANY = _LEADS.c.company_id == bindparam("company")
 # One statement however many leads: those of a list of values differ with its length.
 _AMONG = _LEADS.c.id == any_(bindparam("leads", type_=ARRAY(UUID(as_uuid=True))))
 
-_FIND = (
+_FIND = Read(
     select(_LEADS, _FIRMS.c.name.label("company"), _FIRMS.c.domain.label("company_domain"),
            _FIRMS.c.industry.label("company_industry"), _USERS.c.name.label("owner"),
            _USERS.c.is_active.label("owner_is_active"))
@@ -119,7 +120,7 @@ def find(session: Session, actor: Actor, lead_id: uuid.UUID) -> Row:
 
     Raises NotFound, in the same words, for a lead that does not exist and for one of another company.
     """
-    row = session.execute(_FIND, {"company": actor.company_id, "lead": lead_id}).one_or_none()
+    row = _FIND.rows(session, {"company": actor.company_id, "lead": lead_id}).one_or_none()
     if row is None:
         raise NotFound(NO_SUCH_LEAD)
     return row

@@ -5,13 +5,13 @@ Every function sees the actor's company and nothing else, and asks the database 
 
 import functools
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (BigInteger, ColumnElement, Date, Label, Row, Select, Table, bindparam, cast, func, literal,
-                        select, text)
+from sqlalchemy import (ARRAY, UUID, BigInteger, ColumnElement, Date, Join, Label, Row, ScalarSelect, Select, Subquery,
+                        Table, bindparam, cast, func, literal, select, text)
 from sqlalchemy.orm import Session
 
 from lib import filters, orders, views
@@ -20,30 +20,26 @@ from lib.counts import BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS
 from lib.errors import Invalid
 from lib.filters import LeadFilter, planned_for
 from lib.models import Lead, LeadCompany, Status, User
+from lib.statements import Read
 
 COUNT_LIMIT, SEARCH_COUNT_LIMIT = 10_000, 1_000
 BULK_LIMIT = 100_000
 PAGE_LIMIT = 500
+# A word that more firms have than this is not what a search for several words starts from, if it can be helped.
+FREQUENT = 100
 
 # Reads select from the tables, not from the classes, and those whose shape never changes are put together only once:
 # otherwise that takes longer than the database needs for them.
 _LEADS, _FIRMS, _USERS = Lead.__table__, LeadCompany.__table__, User.__table__
 _OF_COMPANY = _LEADS.c.company_id == bindparam("company")
 
-_LISTED = (
-    select(*(_LEADS.c[name] for name in (
-        "id", "first_name", "last_name", "email", "job_title", "status", "assigned_to_user_id", "last_contacted_at",
-        "last_contact_method", "contact_count", "score", "tags", "lead_company_id")), _FIRMS.c.name.label("company"))
-    .select_from(_LEADS)
-    .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
-)
-_WHOLE = (
-    select(_LEADS, _FIRMS.c.name.label("company"), _USERS.c.name.label("owner"))
-    .select_from(_LEADS)
-    .outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
-    .outerjoin(_USERS, _USERS.c.id == _LEADS.c.assigned_to_user_id)
-)
-_ROWS = _LISTED.where(_OF_COMPANY, _LEADS.c.id.in_(bindparam("ids", expanding=True)))
+_LISTED = (*(_LEADS.c[name] for name in (
+    "id", "first_name", "last_name", "email", "job_title", "status", "assigned_to_user_id", "last_contacted_at",
+    "last_contact_method", "contact_count", "score", "tags", "lead_company_id")), _FIRMS.c.name.label("company"))
+_WHOLE = (*_LEADS.c, _FIRMS.c.name.label("company"), _USERS.c.name.label("owner"))
+_WITH_FIRM = _LEADS.outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+_ROWS = Read(select(*_LISTED).select_from(_WITH_FIRM).where(
+    _OF_COMPANY, _LEADS.c.id == func.any(bindparam("ids", type_=ARRAY(UUID)))))
 
 _MINE = _LEADS.c.assigned_to_user_id == bindparam("user")
 
@@ -70,10 +66,10 @@ _LAST_DAY = (
            _LEADS.c.last_contacted_at < bindparam("due_before"))
     .subquery()
 )
-_NUMBERS = select(
+_NUMBERS = Read(select(
     *(func.coalesce(column, 0) for column in _BY_STATUS.c), func.coalesce(_DUE_DAYS.c.n, 0) + _LAST_DAY.c.due,
     func.coalesce(_MY_DUE_DAYS.c.n, 0) + _LAST_DAY.c.my_due,
-).join_from(_BY_STATUS, _DUE_DAYS, literal(True)).join(_MY_DUE_DAYS, literal(True)).join(_LAST_DAY, literal(True))
+).join_from(_BY_STATUS, _DUE_DAYS, literal(True)).join(_MY_DUE_DAYS, literal(True)).join(_LAST_DAY, literal(True)))
 
 
 def _values_of(column: str) -> str:
@@ -119,7 +115,7 @@ def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
     """The four numbers in one round trip, each by the rule of the view of the same name. ``now`` is in UTC."""
     due_before = views.follow_ups_before(actor, now).astimezone(UTC)
     last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
-    row = session.execute(_NUMBERS, {
+    row = _NUMBERS.rows(session, {
         "company": actor.company_id, "user": actor.user_id, "due_before": due_before,
         "last_day": last_day_begins.date(), "last_day_begins": last_day_begins}).one()
     return Numbers(*row)
@@ -129,7 +125,8 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
          cursor: str | None = None, offset: int = 0, count: bool = True, whole: bool = False) -> Page:
     """One page of the leads that ``wanted`` describes, in one round trip, with a count that stops at a bound.
 
-    The bound is COUNT_LIMIT, and SEARCH_COUNT_LIMIT where words are searched for.
+    The bound is COUNT_LIMIT, and SEARCH_COUNT_LIMIT where words are searched for, which takes a second round trip when
+    more leads have them than that, and one more for several words.
 
     ``cursor`` goes on behind an earlier page at the cost of a first page. ``offset`` (rows) is for a jump into the
     middle, such as a bookmarked page; it walks the index, not the rows. ``limit`` is 1 to PAGE_LIMIT rows. Rows are
@@ -140,19 +137,29 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
         raise Invalid.field("limit", f"A page holds 1 to {PAGE_LIMIT} leads.")
     orders.known_order(order)
     behind = None if cursor is None else orders.decode_cursor(order, cursor)
-    timeless, moments = filters.timeless(wanted)
-    limit_of_count = SEARCH_COUNT_LIMIT if wanted.is_open_ended else COUNT_LIMIT
-    statement = _page(actor, timeless, order, limit, behind, offset, limit_of_count if count else 0, whole)
-    rows = session.execute(statement, moments).all()
+    asked, values = filters.kept_apart(wanted)
+    values["company"] = actor.company_id
+    last = _last_words(session, values)
+    limit_of_count = SEARCH_COUNT_LIMIT if asked.is_open_ended else COUNT_LIMIT
+    counts_to = limit_of_count if count else 0
+    if behind is not None:
+        values["behind"], values["behind_id"] = behind
+        rows = _behind(asked, last, order, limit, behind[0] is None, counts_to, whole).rows(session, values).all()
+    elif asked.is_open_ended:
+        rows = _few(asked, last, order, limit, offset, limit_of_count, whole).rows(session, values).all()
+        total = rows[0].total
+        rows = [row for row in rows if row.id is not None]
+        if total > limit_of_count:
+            rows = _page(asked, last, order, limit, offset, 0, whole).rows(session, values).all()
+    else:
+        rows = _page(asked, last, order, limit, offset, counts_to, whole).rows(session, values).all()
 
     if not count:
         total = 0
-    elif rows:
-        total = rows[0].total
-    else:
+    elif behind is not None or not asked.is_open_ended:
         # Nothing on this page says nothing about the pages before it.
-        counted = select(_count(filters.matching(actor, wanted), limit_of_count))
-        total = session.scalar(counted) if offset or cursor else 0
+        total = rows[0].total if rows else _total(asked, last, limit_of_count).rows(session, values).scalar() \
+            if offset or cursor else 0
     has_more, rows = len(rows) > limit, rows[:limit]
     next_cursor = orders.encode_cursor(order, rows[-1].sorted_by, rows[-1].id) if has_more else None
     return Page(rows, next_cursor, total, limit_of_count)
@@ -164,8 +171,10 @@ def matching(session: Session, actor: Actor, wanted: LeadFilter, *, order: str |
 
     At most ``limit`` + 1 of them, which reads as “too many for one action”.
     """
-    timeless, moments = filters.timeless(wanted)
-    return list(session.scalars(_matching(actor, timeless, order, limit), moments))
+    asked, values = filters.kept_apart(wanted)
+    values["company"] = actor.company_id
+    last = _last_words(session, values)
+    return list(_matching(asked, last, order, limit).rows(session, values).scalars())
 
 
 def vocabulary(session: Session, actor: Actor) -> dict[str, list[str]]:
@@ -184,77 +193,123 @@ def rows(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID]) -> list[
     """These leads as a list shows them, in the order of the ids; those that the actor may not see are left out."""
     if not lead_ids:
         return []
-    found = session.execute(_ROWS, {"company": actor.company_id, "ids": lead_ids}).all()
+    found = _ROWS.rows(session, {"company": actor.company_id, "ids": list(lead_ids)}).all()
     by_id = {row.id: row for row in found}
     return [by_id[lead_id] for lead_id in lead_ids if lead_id in by_id]
 
 
+# ---------------------------------------------------------------- statements
+# The same lists are drawn again and again, for one person or another, and putting a statement together takes a while.
+
+
 @functools.lru_cache(maxsize=256)
-def _page(actor: Actor, wanted: LeadFilter, order: str, limit: int, behind: tuple[Any, uuid.UUID] | None, offset: int,
-          count_limit: int, whole: bool) -> Select:
-    """The statement of a page. The same lists are drawn again and again, and putting one together takes a while."""
-    by = orders.known_order(order)
-    condition = filters.matching(actor, wanted)
-    if behind is not None:
-        chosen = _behind(by, condition, *behind, limit + 1)
-    elif wanted.is_open_ended:
-        chosen, found = _few_or_many(by, condition, limit + 1, offset)
-    else:
-        chosen = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
-        chosen = chosen.limit(planned_for(limit + 1)).offset(planned_for(offset))
-    chosen = chosen.subquery("chosen")
-
-    # The page's ids first, from the index; names of firms only for the rows that are shown.
-    query = (_WHOLE if whole else _LISTED).add_columns(chosen.c.sorted_by).join(chosen, chosen.c.id == _LEADS.c.id).order_by(
-        *_same_order(by, chosen))
-    if not count_limit:
-        return query
-    if wanted.is_open_ended and behind is None:
-        return query.add_columns(found.label("total"))
-    return query.add_columns(_count(condition, count_limit))
+def _page(asked: LeadFilter, last: tuple[int, ...], order: str, limit: int, offset: int, count_limit: int,
+          whole: bool) -> Read:
+    """The statement of a page by its place."""
+    by, condition = orders.known_order(order), filters.left_open(asked, last=last)
+    chosen = _walked(by, condition, limit + 1, offset).subquery("chosen")
+    return _shown(asked, by, condition, chosen, count_limit, whole)
 
 
-def _few_or_many(by: orders.Order, condition: ColumnElement[bool], limit: int,
-                 offset: int) -> tuple[Select, ColumnElement[int]]:
-    """The ids of a page where the planner cannot know how many leads match, and how many do (SEARCH_COUNT_LIMIT + 1
-    at most).
+@functools.lru_cache(maxsize=256)
+def _behind(asked: LeadFilter, last: tuple[int, ...], order: str, limit: int, is_behind_null: bool, count_limit: int,
+            whole: bool) -> Read:
+    """The statement of the page behind a cursor: its segments one after the other, each an index range, until the page
+    is full."""
+    by, condition = orders.known_order(order), filters.left_open(asked, last=last)
+    value = None if is_behind_null else bindparam("behind", type_=by.column.type)
+    segments = [
+        orders.ordered(select(Lead.id, by.column.label("sorted_by"), literal(number).label("segment")), by)
+        .where(condition, segment).limit(planned_for(limit + 1)).subquery()
+        for number, segment in enumerate(by.after(value, bindparam("behind_id", type_=UUID)))
+    ]
+    parts = [select(segment.c.id, segment.c.sorted_by) for segment in segments]
+    together = parts[0] if len(parts) == 1 else parts[0].union_all(*parts[1:])
+    return _shown(asked, by, condition, together.limit(planned_for(limit + 1)).subquery("chosen"), count_limit, whole)
+
+
+@functools.lru_cache(maxsize=256)
+def _few(asked: LeadFilter, last: tuple[int, ...], order: str, limit: int, offset: int, most: int,
+         whole: bool) -> Read:
+    """The statement of a page where the planner cannot know how many leads match, unless more than ``most`` do:
+    then there is one row without a lead, whose total says so.
 
     A word or a tag that next to nobody has is best looked up and then put in order; one that many have, found by
-    walking along the order. The planner guesses, and a wrong guess walks along the whole table. So the first thousand
+    walking along the order. The planner guesses, and a wrong guess walks along the whole table. So the first ones
     are looked up, and the walk is only taken where that was not all.
     """
-    few = orders.joined(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
-    few = few.limit(planned_for(SEARCH_COUNT_LIMIT + 1)).cte("few")
-    found = select(func.count()).select_from(few).scalar_subquery()
-    sorted_few = (select(few.c.id, few.c.sorted_by).where(found <= SEARCH_COUNT_LIMIT).order_by(*_same_order(by, few))
-                  .limit(planned_for(limit)).offset(planned_for(offset)).subquery())
-    walked = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(
-        condition, found > SEARCH_COUNT_LIMIT)
-    walked = walked.limit(planned_for(limit)).offset(planned_for(offset)).subquery()
-    return select(sorted_few.c.id, sorted_few.c.sorted_by).union_all(select(walked.c.id, walked.c.sorted_by)), found
+    by = orders.known_order(order)
+    few = orders.joined(select(Lead.id, by.column.label("sorted_by")), by).where(filters.left_open(asked, last=last))
+    few = few.limit(planned_for(most + 1)).cte("few")
+    found = select(func.count().label("total")).select_from(few).subquery("found")
+    chosen = (select(few.c.id, few.c.sorted_by).order_by(*_same_order(by, few))
+              .limit(planned_for(limit + 1)).offset(planned_for(offset)).subquery("chosen"))
+    columns, source = _shown_of(chosen, whole)
+    return Read(
+        select(*columns, chosen.c.sorted_by, found.c.total)
+        .select_from(found.outerjoin(source, found.c.total <= most))
+        .order_by(*_same_order(by, chosen)), prepared=False)
 
 
 @functools.lru_cache(maxsize=64)
-def _matching(actor: Actor, wanted: LeadFilter, order: str | None, limit: int) -> Select:
-    found = select(Lead.id).where(filters.matching(actor, wanted)).limit(planned_for(limit + 1))
-    return found if order is None else orders.ordered(found, orders.known_order(order))
+def _matching(asked: LeadFilter, last: tuple[int, ...], order: str | None, limit: int) -> Read:
+    found = select(Lead.id).where(filters.left_open(asked, last=last)).limit(planned_for(limit + 1))
+    return Read(found if order is None else orders.ordered(found, orders.known_order(order)),
+                prepared=not asked.is_open_ended)
+
+
+@functools.lru_cache(maxsize=64)
+def _total(asked: LeadFilter, last: tuple[int, ...], limit: int) -> Read:
+    return Read(select(_count(filters.left_open(asked, last=last), limit)), prepared=not asked.is_open_ended)
+
+
+@functools.cache
+def _firms_with(words: tuple[str, ...]) -> Read:
+    """Of how many firms each of these words is part, FREQUENT + 1 at most."""
+    def counted(word: str) -> ScalarSelect[int]:
+        firms = filters.firms_like(bindparam("company", type_=UUID), word).limit(planned_for(FREQUENT + 1)).subquery()
+        return select(func.count()).select_from(firms).scalar_subquery()
+    return Read(select(*(counted(word) for word in words)), prepared=False)
+
+
+def _last_words(session: Session, values: Mapping[str, Any]) -> tuple[int, ...]:
+    """The places of the words that are to be looked for in what the others have found, as many firms have them.
+
+    The planner takes each word for one that a few firms have, and may start from that of thousands.
+    """
+    words = tuple(name for name in values if name.startswith(filters.SEARCH_WORD))
+    if len(words) < 2:
+        return ()
+    found = _firms_with(words).rows(session, values).one()
+    frequent = tuple(place for place, firms in enumerate(found) if firms > FREQUENT)
+    return frequent if len(frequent) < len(words) else ()
+
+
+def _shown(asked: LeadFilter, by: orders.Order, condition: ColumnElement[bool], chosen: Subquery, count_limit: int,
+           whole: bool) -> Read:
+    """The page's ids first, from the index; names of firms only for the rows that are shown."""
+    columns, source = _shown_of(chosen, whole)
+    query = select(*columns, chosen.c.sorted_by).select_from(source).order_by(*_same_order(by, chosen))
+    if count_limit:
+        query = query.add_columns(_count(condition, count_limit))
+    return Read(query, prepared=not asked.is_open_ended)
+
+
+def _shown_of(chosen: Subquery, whole: bool) -> tuple[Sequence[ColumnElement[Any]], Join]:
+    source = chosen.join(_LEADS, _LEADS.c.id == chosen.c.id).outerjoin(_FIRMS, _FIRMS.c.id == _LEADS.c.lead_company_id)
+    if not whole:
+        return _LISTED, source
+    return _WHOLE, source.outerjoin(_USERS, _USERS.c.id == _LEADS.c.assigned_to_user_id)
+
+
+def _walked(by: orders.Order, condition: ColumnElement[bool], limit: int, offset: int) -> Select:
+    found = orders.ordered(select(Lead.id, by.column.label("sorted_by")), by).where(condition)
+    return found.limit(planned_for(limit)).offset(planned_for(offset))
 
 
 def _count(condition: ColumnElement[bool], limit: int) -> Label[int]:
     counted = select(literal(1)).select_from(Lead).where(condition).limit(planned_for(limit + 1)).subquery()
     return select(func.count()).select_from(counted).scalar_subquery().label("total")
-
-
-def _behind(by: orders.Order, condition: Any, value: Any, lead_id: uuid.UUID, limit: int) -> Select:
-    """The ids behind a cursor: its segments one after the other, each an index range, until the page is full."""
-    segments = [
-        orders.ordered(select(Lead.id, by.column.label("sorted_by"), literal(number).label("segment")), by)
-        .where(condition, segment).limit(planned_for(limit)).subquery()
-        for number, segment in enumerate(by.after(value, lead_id))
-    ]
-    parts = [select(segment.c.id, segment.c.sorted_by) for segment in segments]
-    together = parts[0] if len(parts) == 1 else parts[0].union_all(*parts[1:])
-    return together.limit(planned_for(limit))
 
 
 def _same_order(by: orders.Order, chosen: Any) -> tuple[Any, Any]:

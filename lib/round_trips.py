@@ -7,6 +7,7 @@ nothing is ever kept without what went before it. An idle connection is asked wh
 a reason to.
 """
 
+import functools
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,8 @@ TRUSTED_SECONDS = 20
 
 ANSWER_LATER = {"answer_later": True}
 """The execution options of a statement that may wait for the next one."""
+PLAN_ANEW = {"plan_anew": True}
+"""The execution options of a statement that is to be planned for its values each time, however often it is executed."""
 
 
 class NeverSent(psycopg.OperationalError):
@@ -124,7 +127,10 @@ class Dialect(PGDialect_psycopg):
         dbapi_connection.begin_later()
 
     def do_execute(self, cursor: psycopg.Cursor, statement: str, parameters: Any, context: Any = None) -> None:
-        self._run(cursor, cursor.execute, statement, parameters, context)
+        execute = cursor.execute
+        if context is not None and context.execution_options.get("plan_anew"):
+            execute = functools.partial(execute, prepare=False)
+        self._run(cursor, execute, statement, parameters, context)
 
     def do_execute_no_params(self, cursor: psycopg.Cursor, statement: str, context: Any = None) -> None:
         self._run(cursor, cursor.execute, statement, None, context)

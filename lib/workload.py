@@ -1,18 +1,20 @@
 """What lies on whose desk, and what lies on nobody's: the numbers by which a manager hands out leads."""
 
+import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import (BigInteger, ColumnElement, DateTime, Float, Select, Text, and_, case, cast, extract, func, literal,
-                        literal_column, null, or_, select, true, union_all)
+from sqlalchemy import (BigInteger, ColumnElement, Date, DateTime, Float, Select, Text, and_, bindparam, cast, extract,
+                        func, literal, literal_column, null, or_, select, true, union_all)
 from sqlalchemy.orm import Session
 
 from lib import conversion, filters, views
 from lib.auth import Actor
 from lib.counts import BY_STATUS, NOBODY, OWN_FOLLOW_UPS
-from lib.models import ContactAttempt, Direction, Lead
+from lib.models import ContactAttempt, Direction, Lead, Status
+from lib.statements import Read
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 PATIENCE = timedelta(days=2)
@@ -21,6 +23,7 @@ AGES = (0, 1, 3, 7, 30)
 
 _LEADS, _TOUCHES = Lead.__table__, ContactAttempt.__table__
 _OWNER = _LEADS.c.assigned_to_user_id
+_OF_COMPANY = _LEADS.c.company_id == bindparam("company")
 
 # Written out, not bound: the very words of the partial indexes.
 _IS_READY = literal_column("leads.status = 'enriched'")
@@ -63,10 +66,14 @@ class Unowned:
 
 def by_rep(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, Load]:
     """Everybody's desk by user id, without those on whose there is nothing. ``now`` is in UTC. One round trip."""
-    parts = (_open(actor), _due(actor, now), _waiting(actor, now), _touches(actor, now), _converted(actor, now),
-             _first_touches(actor, now))
+    due_before = views.follow_ups_before(actor, now).astimezone(UTC)
+    last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
+    found = _by_rep().rows(session, {
+        "company": actor.company_id, "due_before": due_before, "last_day_begins": last_day_begins,
+        "last_day": last_day_begins.date(), "waiting_since": now - PATIENCE, "week_ago": now - WEEK,
+        "month_ago": now - MONTH})
     loads: dict[uuid.UUID, Load] = {}
-    for kind, user_id, key, number, other, at, seconds in session.execute(union_all(*parts)):
+    for kind, user_id, key, number, other, at, seconds in found:
         load = loads.setdefault(user_id, Load())
         match kind:
             case "open":
@@ -83,21 +90,17 @@ def by_rep(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, 
                 load.replies += number
             case "converted":
                 load.conversions = number
+            case "taken":
+                load.taken = number
             case "first_touch":
-                load.taken, load.touched = number, other
-                load.first_touch = None if seconds is None else timedelta(seconds=seconds)
+                load.touched, load.first_touch = number, timedelta(seconds=seconds)
     return loads
 
 
 def pool(session: Session, actor: Actor, *, now: datetime) -> Sequence[Unowned]:
     """The open leads that nobody owns, by age (the youngest first) and source. ``now`` is in UTC. One round trip."""
-    days = case(*((_LEADS.c.created_at <= now - timedelta(days=each), each) for each in reversed(AGES[1:])), else_=0)
-    found = session.execute(
-        select(days.label("days"), _LEADS.c.source, func.count())
-        .where(_LEADS.c.company_id == actor.company_id, _IS_UNOWNED)
-        .group_by(literal_column("1"), _LEADS.c.source)
-        .order_by(literal_column("1"), _LEADS.c.source.nulls_last()))
-    return [Unowned(*row) for row in found]
+    moments = {f"days_{days}": now - timedelta(days=days) for days in AGES}
+    return [Unowned(*row) for row in _pool().rows(session, {"company": actor.company_id, **moments})]
 
 
 def unassigned(session: Session, actor: Actor) -> int:
@@ -105,6 +108,27 @@ def unassigned(session: Session, actor: Actor) -> int:
     return session.scalar(select(cast(func.coalesce(func.sum(BY_STATUS.c.n), 0), BigInteger)).where(
         BY_STATUS.c.company_id == actor.company_id, BY_STATUS.c.owner_id == NOBODY,
         BY_STATUS.c.status.in_([status.value for status in views.OPEN])))
+
+
+# ---------------------------------------------------------------- statements
+
+
+@functools.cache
+def _by_rep() -> Read:
+    return Read(union_all(_open(), _due(), _waiting(), _touches(), _converted(), _taken(), _first_touches()))
+
+
+@functools.cache
+def _pool() -> Read:
+    def of_age(days: int, next_days: int | None) -> Select:
+        is_old = _LEADS.c.created_at <= bindparam(f"days_{days}") if days else true()
+        is_younger = _LEADS.c.created_at > bindparam(f"days_{next_days}") if next_days else true()
+        return (select(literal(days).label("days"), _LEADS.c.source, func.count())
+                .where(_OF_COMPANY, _IS_UNOWNED, is_old, is_younger).group_by(_LEADS.c.source))
+
+    # Age by age: of a CASE the planner expects as many groups as there are moments, and sorts all leads for them.
+    ages = union_all(*(of_age(*each) for each in zip(AGES, (*AGES[1:], None), strict=True)))
+    return Read(ages.order_by(literal_column("1"), literal_column("2")))
 
 
 def _part(kind: str | ColumnElement[str], user_id: ColumnElement[uuid.UUID], number: ColumnElement[int], *,
@@ -118,62 +142,74 @@ def _part(kind: str | ColumnElement[str], user_id: ColumnElement[uuid.UUID], num
         cast(null() if seconds is None else seconds, Float)).group_by(user_id)
 
 
-def _owned(actor: Actor, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    return and_(_LEADS.c.company_id == actor.company_id, _OWNER.is_not(None), *conditions)
+def _owned(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return and_(_OF_COMPANY, _OWNER.is_not(None), *conditions)
 
 
-def _open(actor: Actor) -> Select:
+def _open() -> Select:
     number = cast(func.sum(BY_STATUS.c.n), BigInteger)
     return (_part("open", BY_STATUS.c.owner_id, number, key=BY_STATUS.c.status)
-            .where(BY_STATUS.c.company_id == actor.company_id, BY_STATUS.c.owner_id != NOBODY,
+            .where(BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id != NOBODY,
                    BY_STATUS.c.status.in_([status.value for status in views.OPEN]))
             .group_by(BY_STATUS.c.status).having(number != 0))
 
 
-def _due(actor: Actor, now: datetime) -> Select:
-    """Counted by days as they are kept; only of the day on which the days run out is each lead looked at."""
-    before = views.follow_ups_before(actor, now).astimezone(UTC)
-    last_day = before.replace(hour=0, minute=0, second=0, microsecond=0)
-    due = and_(filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at < before)
+def _due() -> Select:
+    """All that wait for an answer, but for those of the last days: the longer ago, the more days there would be to add.
+
+    Both are kept. Only of the day on which the days run out is each lead looked at, and those without a time, which
+    wait for nothing.
+    """
+    waits = and_(filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at < bindparam("due_before"))
     counted = union_all(
-        select(OWN_FOLLOW_UPS.c.owner_id, OWN_FOLLOW_UPS.c.n).where(
-            OWN_FOLLOW_UPS.c.company_id == actor.company_id, OWN_FOLLOW_UPS.c.day < last_day.date()),
-        select(_OWNER, literal(1, BigInteger)).where(_owned(actor, due, _LEADS.c.last_contacted_at >= last_day)),
+        select(BY_STATUS.c.owner_id, BY_STATUS.c.n).where(
+            BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id != NOBODY,
+            BY_STATUS.c.status.in_([Status.CONTACTED.value, Status.CONVERSING.value])),
+        select(OWN_FOLLOW_UPS.c.owner_id, -OWN_FOLLOW_UPS.c.n).where(
+            OWN_FOLLOW_UPS.c.company_id == bindparam("company"),
+            OWN_FOLLOW_UPS.c.day >= bindparam("last_day", type_=Date)),
+        select(_OWNER, literal(-1, BigInteger)).where(
+            _owned(filters.AWAITS_ANSWER, _LEADS.c.last_contacted_at.is_(None))),
+        select(_OWNER, literal(1, BigInteger)).where(
+            _owned(waits, _LEADS.c.last_contacted_at >= bindparam("last_day_begins"))),
     ).subquery()
     # The oldest is the first in the order of the owner's list.
-    oldest = (select(_LEADS.c.last_contacted_at).where(
-        _LEADS.c.company_id == actor.company_id, _OWNER == counted.c.owner_id, due)
+    oldest = (select(_LEADS.c.last_contacted_at).where(_OF_COMPANY, _OWNER == counted.c.owner_id, waits)
         .order_by(_LEADS.c.last_contacted_at.asc().nulls_first()).limit(1).correlate(counted).scalar_subquery())
     number = cast(func.sum(counted.c.n), BigInteger)
     return _part("due", counted.c.owner_id, number, at=oldest).having(number != 0)
 
 
-def _waiting(actor: Actor, now: datetime) -> Select:
+def _waiting() -> Select:
     return _part("waiting", _OWNER, func.count()).where(
-        _owned(actor, _IS_READY, _LEADS.c.assigned_at < now - PATIENCE,
+        _owned(_IS_READY, _LEADS.c.assigned_at < bindparam("waiting_since"),
                or_(_LEADS.c.last_contacted_at.is_(None), _LEADS.c.last_contacted_at < _LEADS.c.assigned_at)))
 
 
-def _touches(actor: Actor, now: datetime) -> Select:
-    in_week = func.count().filter(_TOUCHES.c.occurred_at >= now - WEEK)
+def _touches() -> Select:
+    in_week = func.count().filter(_TOUCHES.c.occurred_at >= bindparam("week_ago"))
     return (_part(_TOUCHES.c.direction, _TOUCHES.c.user_id, func.count(), key=_TOUCHES.c.method, other=in_week)
-            .where(_TOUCHES.c.company_id == actor.company_id, _TOUCHES.c.occurred_at >= now - MONTH)
+            .where(_TOUCHES.c.company_id == bindparam("company"), _TOUCHES.c.occurred_at >= bindparam("month_ago"))
             .group_by(_TOUCHES.c.direction, _TOUCHES.c.method))
 
 
-def _converted(actor: Actor, now: datetime) -> Select:
+def _converted() -> Select:
     return _part("converted", _OWNER, func.count()).where(
-        _owned(actor, conversion.IS_CONVERTED, _LEADS.c.converted_at >= now - MONTH))
+        _owned(conversion.IS_CONVERTED, _LEADS.c.converted_at >= bindparam("month_ago")))
 
 
-def _first_touches(actor: Actor, now: datetime) -> Select:
+def _taken() -> Select:
+    return _part("taken", _OWNER, func.count()).where(_owned(_LEADS.c.assigned_at >= bindparam("month_ago")))
+
+
+def _first_touches() -> Select:
+    """From the contacts since, which are far fewer than the leads for each of which they would be looked up."""
     first = (
-        select(_TOUCHES.c.occurred_at.label("at"))
-        .where(_TOUCHES.c.company_id == actor.company_id, _TOUCHES.c.lead_id == _LEADS.c.id,
-               _TOUCHES.c.direction == Direction.OUTBOUND.value, _TOUCHES.c.occurred_at >= _LEADS.c.assigned_at)
-        .order_by(_TOUCHES.c.occurred_at).limit(1).lateral("first")
+        select(_OWNER.label("owner_id"), (func.min(_TOUCHES.c.occurred_at) - _LEADS.c.assigned_at).label("after"))
+        .join(_TOUCHES, and_(_TOUCHES.c.lead_id == _LEADS.c.id, _TOUCHES.c.occurred_at >= _LEADS.c.assigned_at))
+        .where(_owned(_LEADS.c.assigned_at >= bindparam("month_ago")), _TOUCHES.c.company_id == bindparam("company"),
+               _TOUCHES.c.direction == Direction.OUTBOUND.value, _TOUCHES.c.occurred_at >= bindparam("month_ago"))
+        .group_by(_LEADS.c.id).subquery("first")
     )
-    half = func.percentile_cont(0.5).within_group(extract("epoch", first.c.at - _LEADS.c.assigned_at))
-    return (_part("first_touch", _OWNER, func.count(), other=func.count(first.c.at), seconds=half)
-            .select_from(_LEADS).outerjoin(first, true())
-            .where(_owned(actor, _LEADS.c.assigned_at >= now - MONTH)))
+    half = func.percentile_cont(0.5).within_group(extract("epoch", first.c.after))
+    return _part("first_touch", first.c.owner_id, func.count(), seconds=half)

@@ -32,7 +32,7 @@ print(json.dumps([sorted(set(sys.modules) - loaded), sorted(loaded)]))
 
 def asked(sent):
     """What was asked, without what only opens and ends transactions."""
-    return [statement for statement, _ in sent
+    return [statement for statement, *_ in sent
             if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT"))]
 
 

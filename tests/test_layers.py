@@ -14,7 +14,7 @@ DATA_ACCESS = ("auth", "users", "fields", "filters", "orders", "moments", "queri
                "once", "scope", "conversion", "lost", "attribution", "replies", "funnel", "workload", "imports",
                "import_rows", "addresses", "exports", "arrivals", "deliveries", "counts", "assignment", "hand_outs",
                "leavers", "staffing", "firms", "writes", "columns", "settings_log", "team", "company", "tokens",
-               "tags", "persons", "time_zones", "spreadsheets", "report", "sign_ins")
+               "tags", "persons", "time_zones", "spreadsheets", "report", "sign_ins", "statements")
 SQL = re.compile(r"\bSELECT\s.+\sFROM\b|\bINSERT\s+INTO\b|\bUPDATE\s.+\sSET\b|\bDELETE\s+FROM\b"
                  r"|\b(?:CREATE|ALTER|DROP)\s+(?:TABLE|INDEX|TYPE)\b", re.DOTALL)
 

@@ -236,6 +236,24 @@ def test_what_a_search_finds_comes_in_order_whether_it_is_much_or_little(session
     assert [lead_id for page in walk(session, cast.alice, wanted, order, 3) for lead_id in page] == at_a_stretch
 
 
+@pytest.mark.parametrize("frequent", [0, 1, 100], ids=["both words", "one word", "no word"])
+def test_words_that_many_firms_have_find_the_same_leads(session, cast, monkeypatch, frequent):
+    monkeypatch.setattr(lists, "FREQUENT", frequent)
+    lists._firms_with.cache_clear()
+    kalberg, brimberg = (make_firm(session, cast.alice, name) for name in ("Kalberg Foods", "Brimberg Foods"))
+    found = [make_lead(session, cast.alice, lead_company_id=kalberg),
+             make_lead(session, cast.alice, last_name="Kalberg", lead_company_id=brimberg)]
+    make_lead(session, cast.alice, lead_company_id=brimberg)
+    make_lead(session, cast.alice, last_name="Kalberg")
+    wanted = LeadFilter(search="kalberg foods")
+
+    try:
+        assert {row.id for row in lists.page(session, cast.alice, wanted).rows} == set(found)
+        assert set(lists.matching(session, cast.alice, wanted)) == set(found)
+    finally:
+        lists._firms_with.cache_clear()
+
+
 def test_a_page_behind_the_end_is_empty_and_still_counts_the_list(session, cast):
     make_lead(session, cast.alice)
 

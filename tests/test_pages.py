@@ -73,7 +73,7 @@ def test_who_is_looking_is_read_once_for_the_page_and_again_for_its_next_run(ses
     app = open_page(cast.alice)
     with recorded(connection) as sent:
         app.run()
-    assert len([each for each, _ in sent if "FROM users AS me" in each]) == 1
+    assert len([each for each, *_ in sent if "FROM users AS me" in each]) == 1
 
     session.execute(text("UPDATE users SET name = 'Alice Cooper' WHERE id = :id"), {"id": cast.alice.user_id})
     assert "Alice Cooper" in app.run().get("menu_button")[0].options

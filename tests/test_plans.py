@@ -183,9 +183,29 @@ def test_a_read_is_one_statement(connection, session, crowd, name):
 def test_a_read_never_goes_through_all_leads(connection, session, crowd, name, generic):
     [statement] = _sent(connection, session, READS[name], crowd)
 
+    if generic and not statement.is_prepared:
+        pytest.skip("planned for its values each time")
     plan = explain(connection, statement, generic=generic)
 
     assert "Seq Scan on leads" not in plan, plan
+
+
+def test_another_word_is_the_same_statement_and_planned_for_itself(connection, session, crowd):
+    first, second = (_sent(connection, session, lambda s, c, w=word: lists.page(s, c.rep, LeadFilter(search=w)), crowd)
+                     for word in ("lovelace399", "zzqxq"))
+
+    assert [each.text for each in first] == [each.text for each in second]
+    assert not any(each.is_prepared for each in first + second)
+
+
+def test_the_follow_ups_of_a_team_are_not_added_up_from_all_the_days_of_the_past(connection, session, crowd):
+    [statement] = _sent(connection, session, READS["workload"], crowd)
+
+    plan = explain(connection, statement, analyze=True)
+
+    read = re.findall(r"\bon owner_follow_up_counts\b.*actual.*?rows=(\d+)", plan)
+    # A row for each of the last eight days and each rep, and those that the crowd's contacts have added, of sixty days.
+    assert read and all(0 < int(rows) <= 16 * REPS for rows in read), plan
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -205,7 +225,7 @@ def test_leads_are_only_touched_by_company_or_by_id(connection, session, crowd, 
     with recorded(connection) as sent:
         (READS | WRITES)[name](session, crowd)
 
-    for statement, _ in sent:
+    for statement, *_ in sent:
         if inserted := re.match(r"INSERT INTO leads \((.*?)\)", statement):
             assert "company_id" in inserted[1]
             continue
