@@ -1,6 +1,7 @@
 """Lists of leads: the four numbers, pages of what a filter describes, and all that match it.
 
-Every function sees the actor's company and nothing else, and asks the database once.
+Every function sees the actor's company and nothing else, and asks the database once; a search of many leads, or of
+several words, once more.
 """
 
 import functools
@@ -264,10 +265,10 @@ def _total(asked: LeadFilter, last: tuple[int, ...], limit: int) -> Read:
 
 
 @functools.cache
-def _firms_with(words: tuple[str, ...]) -> Read:
-    """Of how many firms each of these words is part, FREQUENT + 1 at most."""
+def _firms_with(words: tuple[str, ...], most: int) -> Read:
+    """Of how many firms each of these words is part, ``most`` + 1 at most."""
     def counted(word: str) -> ScalarSelect[int]:
-        firms = filters.firms_like(bindparam("company", type_=UUID), word).limit(planned_for(FREQUENT + 1)).subquery()
+        firms = filters.firms_like(bindparam("company", type_=UUID), word).limit(planned_for(most + 1)).subquery()
         return select(func.count()).select_from(firms).scalar_subquery()
     return Read(select(*(counted(word) for word in words)), prepared=False)
 
@@ -280,7 +281,7 @@ def _last_words(session: Session, values: Mapping[str, Any]) -> tuple[int, ...]:
     words = tuple(name for name in values if name.startswith(filters.SEARCH_WORD))
     if len(words) < 2:
         return ()
-    found = _firms_with(words).rows(session, values).one()
+    found = _firms_with(words, FREQUENT).rows(session, values).one()
     frequent = tuple(place for place, firms in enumerate(found) if firms > FREQUENT)
     return frequent if len(frequent) < len(words) else ()
 

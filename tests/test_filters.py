@@ -228,3 +228,28 @@ def test_every_word_of_a_query_narrows_the_leads(session, cast, now):
     for name, value in words.items():
         assert Query(**{name: value}).filter_at(cast.alice, now, UTC) != LeadFilter(), name
     assert session.scalars(select(Lead.id)).all() == []
+
+
+def test_a_word_that_many_firms_have_is_found_beside_one_that_few_have(session, cast, monkeypatch):
+    monkeypatch.setattr(lists, "FREQUENT", 1)
+    firms = [make_firm(session, cast.alice, name) for name in ("Kalberg Foods", "Other Foods", "Third Foods")]
+    found, *_ = [make_lead(session, cast.alice, last_name=f"Lead {number}", lead_company_id=firm)
+                 for number, firm in enumerate(firms)]
+    by_name = make_lead(session, cast.alice, last_name="Kalberg", lead_company_id=firms[1])
+
+    for search in ("kalberg foods", "foods kalberg"):
+        page = lists.page(session, cast.alice, LeadFilter(search=search))
+
+        assert {row.id for row in page.rows} == {found, by_name} and page.count == 2
+        assert set(lists.matching(session, cast.alice, LeadFilter(search=search))) == {found, by_name}
+
+
+def test_a_search_that_more_leads_match_than_are_looked_up_still_gives_every_page(session, cast, monkeypatch):
+    monkeypatch.setattr(lists, "SEARCH_COUNT_LIMIT", 2)
+    made = {make_lead(session, cast.alice, first_name="Ada") for _ in range(5)}
+    wanted = LeadFilter(search="ada")
+
+    pages = [lists.page(session, cast.alice, wanted, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
+
+    assert [len(page.rows) for page in pages] == [2, 2, 1, 0] and {page.count for page in pages} == {3}
+    assert {row.id for page in pages for row in page.rows} == made

@@ -26,7 +26,7 @@ from tests.factories import make_company, make_firm, make_user
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 LAST_QUARTER = Scope(since=datetime(2025, 10, 1, tzinfo=UTC), until=datetime(2026, 1, 1, tzinfo=UTC))
-REPS, LEADS = 19, 20_000
+REPS, LEADS = 19, 50_000
 
 # Statuses, owners, times and names that are spread out but hang together in no way that the planner could not know.
 # One in five has no owner, one in six was never contacted, and every surname is one of four hundred. The divisors have
@@ -53,7 +53,7 @@ class Crowd:
 
 @pytest.fixture(scope="module")
 def crowd(engine: Engine) -> Iterator[Crowd]:
-    """Two companies of twenty thousand leads each: with one alone, all of the table would be the best way to it.
+    """Two companies of fifty thousand leads each: with one alone, all of the table would be the best way to it.
 
     Committed, since statistics can only be made of what is there for everybody, and deleted after this module, since
     other modules count companies.

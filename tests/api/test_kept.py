@@ -26,7 +26,7 @@ def test_a_call_asks_the_database_a_few_times(connection, session, cast, caller,
     with recorded(connection) as sent:
         answer = call(method, path.format(id=lead_id), body, key=key)
 
-    asked = [statement for statement, _ in sent if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]
+    asked = [statement for statement, *_ in sent if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK"))]
     assert answer.is_success and 1 <= len(asked) <= most, "\n\n".join(asked)
 
 
