@@ -15,7 +15,7 @@ def _load() -> None:
     from lib.ui import (actions, bulk_dialog, contact_form, export, gate, grid, identity, jobs, listing,  # noqa: F401
                         lost_dialog, notices, tiles, toolbar)
 
-    # As at the start: modules stay for good, and the collector would go through all of theirs in the middle of a run. What
-    # else is in use at this moment is freed as ever when nobody holds it any more, unless it holds itself.
+    # As at the start: modules stay for good, and the collector would go through all of theirs in the middle of a run.
+    # What else is in use at this moment is freed as ever when nobody holds it any more, unless it holds itself.
     gc.collect()
     gc.freeze()

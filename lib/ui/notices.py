@@ -30,8 +30,8 @@ def line(desk: Desk, user_id: uuid.UUID, otherwise: str) -> None:
                 for detail in notice.details:
                     st.markdown(words.plain(detail))
         if notice.batch_id is not None:
-            st.button("Undo", icon=":material/undo:", type="tertiary", key=f"undo:{desk.turn % LATE_CLICKS}", shortcut="Alt+U",
-                      help="Take this back", on_click=jobs.take_back,
+            st.button("Undo", icon=":material/undo:", type="tertiary", key=f"undo:{desk.turn % LATE_CLICKS}",
+                      shortcut="Alt+U", help="Take this back", on_click=jobs.take_back,
                       args=(desk, user_id, notice.batch_id, notice.size))
         st.button("Dismiss", icon=":material/close:", type="tertiary", key="dismiss",
                   help="Hide this message", on_click=_dismiss, args=(desk,))
