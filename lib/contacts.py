@@ -12,18 +12,20 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Insert, Row, bindparam, insert, select, tuple_
+from sqlalchemy import ARRAY, UUID, Insert, Row, Text, any_, bindparam, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from lib import conversion, history, leads, lists, lost, once, users, writes
 from lib.auth import Actor, check_change, check_log_for
 from lib.errors import Invalid, LeadDeskError, NotAllowed, NotFound
 from lib.fields import text_of, to_json
+from lib.filters import planned_for
 from lib.history import Change, Outcome, Refusal
 from lib.lost import Because
 from lib.models import ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, Method, Status, User
 from lib.outcomes import ANSWERED, LEAVE, SUMMARIES, status_after
 from lib.round_trips import ANSWER_LATER
+from lib.statements import Read
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 NO_SUCH_CONTACT = "There is no such contact, or it has been removed."
@@ -88,20 +90,26 @@ def recent(session: Session, actor: Actor, *, made_by: Sequence[uuid.UUID] = (),
     """
     if not 1 <= limit <= lists.PAGE_LIMIT:
         raise Invalid.field("limit", f"A page holds 1 to {lists.PAGE_LIMIT} contacts.")
-    query = _SHOWN.order_by(_ATTEMPTS.c.occurred_at.desc(), _ATTEMPTS.c.id.desc()).limit(limit)
-    if made_by:
-        query = query.where(_ATTEMPTS.c.user_id.in_(made_by))
-    if methods:
-        query = query.where(_ATTEMPTS.c.method.in_(methods))
-    if since is not None:
-        query = query.where(_ATTEMPTS.c.occurred_at >= since)
-    if until is not None:
-        query = query.where(_ATTEMPTS.c.occurred_at < until)
-    if behind is not None:
+    behind_at, behind_id = behind or (None, None)
+    narrowing = {"made_by": list(made_by), "methods": list(methods), "since": since, "until": until,
+                 "behind_at": behind_at, "behind_id": behind_id}
+    asked = {name: value for name, value in narrowing.items() if value}
+    return _recent(frozenset(asked), limit).rows(session, {"company": actor.company_id, **asked}).all()
+
+
+@functools.lru_cache(maxsize=128)
+def _recent(asked: frozenset[str], limit: int) -> Read:
+    at, contact_id = _ATTEMPTS.c.occurred_at, _ATTEMPTS.c.id
+    narrowed = {
+        "made_by": _ATTEMPTS.c.user_id == any_(bindparam("made_by", type_=ARRAY(UUID))),
+        "methods": _ATTEMPTS.c.method == any_(bindparam("methods", type_=ARRAY(Text))),
+        "since": at >= bindparam("since"), "until": at < bindparam("until"),
         # The first condition is the one that an index can begin at.
-        query = query.where(_ATTEMPTS.c.occurred_at <= behind[0],
-                            tuple_(_ATTEMPTS.c.occurred_at, _ATTEMPTS.c.id) < tuple_(*behind))
-    return session.execute(query, {"company": actor.company_id}).all()
+        "behind_at": at <= bindparam("behind_at"),
+        "behind_id": tuple_(at, contact_id) < tuple_(bindparam("behind_at"), bindparam("behind_id", type_=UUID)),
+    }
+    return Read(_SHOWN.where(*(condition for name, condition in narrowed.items() if name in asked))
+                .order_by(at.desc(), contact_id.desc()).limit(planned_for(limit)))
 
 
 def find(session: Session, actor: Actor, contact_id: uuid.UUID) -> Row:

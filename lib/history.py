@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (ARRAY, UUID, ColumnElement, Row, and_, bindparam, cast, column, func, insert,
+from sqlalchemy import (ARRAY, UUID, ColumnElement, Row, Text, and_, bindparam, cast, column, func, insert,
                         literal_column, or_, select, true)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
@@ -103,6 +103,13 @@ _CONCERNED = (
                                        _UNDOING.c.undoes_batch_id == bindparam("batch")).exists().label("is_undone"))
     .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.batch_id == bindparam("batch"))
     .group_by(_EVENTS.c.actor_id, _EVENTS.c.lead_id))
+_COLUMN = bindparam("column", type_=Text)
+_LAST_CHANGE = Read(
+    select(_USERS.c.name.label("actor"), _EVENTS.c.at, _EVENTS.c.after[_COLUMN].label("value"))
+    .select_from(_EVENTS).outerjoin(_USERS, _USERS.c.id == _EVENTS.c.actor_id)
+    .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"),
+           _EVENTS.c.after.has_key(_COLUMN))
+    .order_by(_EVENTS.c.id.desc()).limit(literal_column("1")))
 _OF_BATCH = select(_OF_LEAD).select_from(_ASKED).join(_OF_LEAD, true()).where(
     _OF_LEAD.c.company_id == bindparam("company"), _OF_LEAD.c.batch_id == bindparam("batch"))
 
@@ -193,14 +200,8 @@ def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str,
     The column may hold another value than that: whoever writes past Lead Desk leaves no event. With ``held``, the value
     that the column holds, None is returned in that case too: the last one to leave an event has not made it so.
     """
-    change = session.execute(
-        select(User.name.label("actor"), LeadEvent.at, LeadEvent.after[column].label("value"))
-        .outerjoin(User, User.id == LeadEvent.actor_id)
-        .where(LeadEvent.company_id == actor.company_id, LeadEvent.lead_id == lead_id,
-               LeadEvent.after.has_key(column))
-        .order_by(LeadEvent.id.desc())
-        .limit(1)
-    ).one_or_none()
+    change = _LAST_CHANGE.rows(
+        session, {"company": actor.company_id, "lead": lead_id, "column": column}).one_or_none()
     return None if change and held is not ... and change.value != to_json(held) else change
 
 

@@ -5,24 +5,25 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, bindparam, literal_column, or_, select
+from sqlalchemy import ARRAY, Row, Text, any_, bindparam, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
 from lib.errors import Invalid
 from lib.fields import EMAIL, linkedin_key
 from lib.models import LINKEDIN_KEY, Lead
+from lib.statements import Read
 
 MOST_LINES = 500
 _LEADS = Lead.__table__
 _KEY = literal_column(LINKEDIN_KEY)
 _ADDRESS = re.compile(rf"(?P<linkedin>[^\s,;]*linkedin\.com/[^\s,;]*)|{EMAIL.pattern}", re.IGNORECASE)
-_FOUND = (
+_FOUND = Read(
     select(_LEADS.c.id, _LEADS.c.first_name, _LEADS.c.last_name, _LEADS.c.email, _LEADS.c.status,
            _KEY.label("linkedin"))
     .where(_LEADS.c.company_id == bindparam("company"),
-           or_(_LEADS.c.email.in_(bindparam("emails", expanding=True)),
-               _KEY.in_(bindparam("keys", expanding=True)) & _LEADS.c.linkedin_url.is_not(None)))
+           or_(_LEADS.c.email == any_(bindparam("emails", type_=ARRAY(Text))),
+               (_KEY == any_(bindparam("keys", type_=ARRAY(Text)))) & _LEADS.c.linkedin_url.is_not(None)))
     .order_by(_LEADS.c.id)
 )
 
@@ -43,8 +44,8 @@ class Pasted:
 def resolve(session: Session, actor: Actor, lines: str | Sequence[str]) -> Pasted:
     """The company's leads that these lines name, in one round trip. Empty lines and repeats do not matter.
 
-    An address may stand among other words of a line, as in “Ada Lovelace <ada@example.com>”, and several on one. Raises Invalid when there
-    are more than MOST_LINES.
+    An address may stand among other words of a line, as in “Ada Lovelace <ada@example.com>”, and several on one. Raises
+    Invalid when there are more than MOST_LINES.
     """
     lines = lines.splitlines() if isinstance(lines, str) else lines
     wanted = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
@@ -56,7 +57,7 @@ def resolve(session: Session, actor: Actor, lines: str | Sequence[str]) -> Paste
     by_email: dict[str, list[Row]] = {}
     by_key: dict[str, list[Row]] = {}
     if emails or keys:
-        for row in session.execute(_FOUND, {"company": actor.company_id, "emails": emails, "keys": keys}):
+        for row in _FOUND.rows(session, {"company": actor.company_id, "emails": emails, "keys": keys}):
             by_email.setdefault(row.email, []).append(row)
             by_key.setdefault(row.linkedin, []).append(row)
     leads: dict[uuid.UUID, Row] = {}

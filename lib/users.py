@@ -14,6 +14,7 @@ from lib.auth import Actor
 from lib.errors import Invalid, NoAccess, NotFound, NotSignedIn
 from lib.models import Company, Role, User
 from lib.sign_ins import SignIn
+from lib.statements import Read
 
 # From the tables, not from the classes, and put together only once: that would take longer than the database needs.
 _USERS, _COMPANIES, _ME = User.__table__, Company.__table__, User.__table__.alias("me")
@@ -33,6 +34,12 @@ _TEAM_OF_BOTH = _TEAM.where(_IS_ME, _HAS_MY_ADDRESS)
 # A to Z only: the database makes a k of the sign for Kelvin too, and whose address has that is somebody else.
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ROLES = {role.value: role for role in Role}
+_DIRECTORY = Read(
+    select(*(_USERS.c[name] for name in (
+        "id", "name", "email", "role", "is_active", "is_service", "takes_leads", "away_from", "away_until",
+        "most_open_leads", "last_assigned_at")))
+    .where(_USERS.c.company_id == bindparam("company"))
+    .order_by(func.lower(_USERS.c.name), _USERS.c.id))
 _FIND = (
     select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.is_service)
     .where(_USERS.c.company_id == bindparam("company"), _USERS.c.id == bindparam("user"))
@@ -91,12 +98,7 @@ def find(session: Session, actor: Actor, user_id: uuid.UUID) -> Member:
 def directory(session: Session, actor: Actor) -> Sequence[Row]:
     """Everybody of the company by name, also those who left: id, name, email, role, is_active, is_service, takes_leads,
     away_from, away_until, most_open_leads, last_assigned_at."""
-    return session.execute(
-        select(*(_USERS.c[name] for name in (
-            "id", "name", "email", "role", "is_active", "is_service", "takes_leads", "away_from", "away_until",
-            "most_open_leads", "last_assigned_at")))
-        .where(_USERS.c.company_id == actor.company_id)
-        .order_by(func.lower(_USERS.c.name), _USERS.c.id)).all()
+    return _DIRECTORY.rows(session, {"company": actor.company_id}).all()
 
 
 def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str = "assigned_to_user_id") -> Member:

@@ -25,6 +25,10 @@ _LEADS, _TOUCHES = Lead.__table__, ContactAttempt.__table__
 _OWNER = _LEADS.c.assigned_to_user_id
 _OF_COMPANY = _LEADS.c.company_id == bindparam("company")
 
+_UNASSIGNED = Read(select(cast(func.coalesce(func.sum(BY_STATUS.c.n), 0), BigInteger)).where(
+    BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id == NOBODY,
+    BY_STATUS.c.status.in_([status.value for status in views.OPEN])))
+
 # Written out, not bound: the very words of the partial indexes.
 _IS_READY = literal_column("leads.status = 'enriched'")
 _IS_OPEN = literal_column("leads.status NOT IN ('converted', 'lost')")
@@ -105,9 +109,7 @@ def pool(session: Session, actor: Actor, *, now: datetime) -> Sequence[Unowned]:
 
 def unassigned(session: Session, actor: Actor) -> int:
     """How many open leads nobody owns: the sum of ``pool``."""
-    return session.scalar(select(cast(func.coalesce(func.sum(BY_STATUS.c.n), 0), BigInteger)).where(
-        BY_STATUS.c.company_id == actor.company_id, BY_STATUS.c.owner_id == NOBODY,
-        BY_STATUS.c.status.in_([status.value for status in views.OPEN])))
+    return _UNASSIGNED.rows(session, {"company": actor.company_id}).scalar_one()
 
 
 # ---------------------------------------------------------------- statements
