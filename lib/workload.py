@@ -68,11 +68,14 @@ class Unowned:
     count: int
 
 
-def by_rep(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, Load]:
-    """Everybody's desk by user id, without those on whose there is nothing. ``now`` is in UTC. One round trip."""
+def by_rep(session: Session, actor: Actor, *, now: datetime, first_touches: bool = True) -> dict[uuid.UUID, Load]:
+    """Everybody's desk by user id, without those on whose there is nothing. ``now`` is in UTC. One round trip.
+
+    Without ``first_touches``, which are most of the work, ``touched`` and ``first_touch`` are left as they begin.
+    """
     due_before = views.follow_ups_before(actor, now).astimezone(UTC)
     last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = _by_rep().rows(session, {
+    found = _by_rep(first_touches).rows(session, {
         "company": actor.company_id, "due_before": due_before, "last_day_begins": last_day_begins,
         "last_day": last_day_begins.date(), "waiting_since": now - PATIENCE, "week_ago": now - WEEK,
         "month_ago": now - MONTH})
@@ -116,8 +119,9 @@ def unassigned(session: Session, actor: Actor) -> int:
 
 
 @functools.cache
-def _by_rep() -> Read:
-    return Read(union_all(_open(), _due(), _waiting(), _touches(), _converted(), _taken(), _first_touches()))
+def _by_rep(first_touches: bool) -> Read:
+    parts = [_open(), _due(), _waiting(), _touches(), _converted(), _taken()]
+    return Read(union_all(*parts, *([_first_touches()] if first_touches else [])))
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import statistics
 import uuid
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -86,6 +87,8 @@ def test_every_desk_is_that_of_a_slow_recomputation(session, cast, now, drawn):
 
         expected = {person(name): slow_load(session, cast.alice, lead_ids, person(name), now) for name in REPS}
         assert found == {user: load for user, load in expected.items() if load != Load()}
+        assert workload.by_rep(session, cast.alice, now=now, first_touches=False) == {
+            user: replace(load, touched=0, first_touch=None) for user, load in found.items()}
 
 
 @given(drawn=LEADS)
