@@ -23,8 +23,7 @@ def load(session, cast):
 
 def test_a_manager_sees_who_has_how_much_and_a_bar_opens_exactly_its_leads(desk, session, cast):
     load(session, cast)
-    shown = desk(cast.mona)
-    shown.page.get_by_role("link", name="Workload").click()
+    shown = desk(cast.mona, "workload")
     page = WorkloadPage(shown)
 
     expect(shown.tile("Open leads")).to_have_text("6")

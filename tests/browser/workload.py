@@ -19,6 +19,8 @@ class WorkloadPage:
         return self.page.locator(f"path[aria-roledescription=bar][aria-label='{told}']").first
 
     def open_bar(self, told: str) -> DeskPage:
+        # The first charts are there while the others are still being drawn.
+        self.desk.settled()
         self.bar(told).click()
         expect(self.page.get_by_role("heading", name="All leads")).to_be_visible()
         return self.desk
