@@ -164,17 +164,19 @@ class DeskPage:
         return self.open(actor, "lead", id=str(lead_id))
 
     def choose(self, label: str, option: str) -> Self:
-        """Choose in a menu by its label, as a person does: where the page was drawn anew under the mouse, once more."""
+        """Choose in a menu by its label, as a person does: where the page moved under the mouse, once more."""
         self.settled()
         box = self.page.get_by_label(label, exact=False).and_(self.page.get_by_role("combobox")).first
-        listed = self.page.get_by_role("option", name=option)
+        listed, menu = self.page.get_by_role("option", name=option), self.page.get_by_role("listbox")
         for _ in range(5):
             box.click()
             try:
                 listed.first.click(timeout=4_000)
-                self.page.get_by_role("listbox").wait_for(state="detached", timeout=4_000)
+                menu.wait_for(state="detached", timeout=4_000)
             except PlaywrightTimeout:
-                self.page.keyboard.press("Escape")
+                # Escape closes the menu; where the click met none open, it would close the dialog around it.
+                if menu.count():
+                    self.page.keyboard.press("Escape")
                 continue
             return self
         raise AssertionError(f"{option} cannot be chosen in {label}")
