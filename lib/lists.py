@@ -8,7 +8,7 @@ import functools
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (ARRAY, UUID, BigInteger, ColumnElement, Date, Join, Label, Row, ScalarSelect, Select, Subquery,
@@ -114,11 +114,8 @@ class Page:
 
 def numbers(session: Session, actor: Actor, *, now: datetime) -> Numbers:
     """The four numbers in one round trip, each by the rule of the view of the same name. ``now`` is in UTC."""
-    due_before = views.follow_ups_before(actor, now).astimezone(UTC)
-    last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
     row = _NUMBERS.rows(session, {
-        "company": actor.company_id, "user": actor.user_id, "due_before": due_before,
-        "last_day": last_day_begins.date(), "last_day_begins": last_day_begins}).one()
+        "company": actor.company_id, "user": actor.user_id, **views.due_by_days(actor, now)}).one()
     return Numbers(*row)
 
 

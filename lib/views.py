@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from lib.auth import Actor
 from lib.filters import LeadFilter
@@ -30,6 +30,14 @@ class View:
 def follow_ups_before(actor: Actor, now: datetime) -> datetime:
     """The specification's “Follow-ups Due”: contacted longer ago than the company's days (seven unless set)."""
     return now - timedelta(days=actor.follow_up_days)
+
+
+def due_by_days(actor: Actor, now: datetime) -> dict[str, datetime | date]:
+    """The parameters of a statement that counts follow-ups due by the days that are kept, which are those of UTC: until
+    when they are due, and the day on which that is, of which each lead has to be looked at."""
+    due_before = follow_ups_before(actor, now).astimezone(UTC)
+    last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"due_before": due_before, "last_day_begins": last_day_begins, "last_day": last_day_begins.date()}
 
 
 def _last_by(method: Method, words: str) -> View:

@@ -4,7 +4,7 @@ import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import (BigInteger, ColumnElement, Date, DateTime, Float, Select, Text, and_, bindparam, cast, extract,
                         func, literal, literal_column, null, or_, select, true, union_all)
@@ -73,12 +73,9 @@ def by_rep(session: Session, actor: Actor, *, now: datetime, first_touches: bool
 
     Without ``first_touches``, which are most of the work, ``touched`` and ``first_touch`` are left as they begin.
     """
-    due_before = views.follow_ups_before(actor, now).astimezone(UTC)
-    last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
     found = _by_rep(first_touches).rows(session, {
-        "company": actor.company_id, "due_before": due_before, "last_day_begins": last_day_begins,
-        "last_day": last_day_begins.date(), "waiting_since": now - PATIENCE, "week_ago": now - WEEK,
-        "month_ago": now - MONTH})
+        "company": actor.company_id, **views.due_by_days(actor, now), "waiting_since": now - PATIENCE,
+        "week_ago": now - WEEK, "month_ago": now - MONTH})
     loads: dict[uuid.UUID, Load] = {}
     for kind, user_id, key, number, other, at, seconds in found:
         load = loads.setdefault(user_id, Load())
