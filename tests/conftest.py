@@ -7,10 +7,12 @@ The server is the one that the product embeds, in a temporary folder. TEST_DATAB
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, Engine, delete
@@ -119,3 +121,22 @@ def open_page(session: Session, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 @pytest.fixture
 def now() -> datetime:
     return datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def table(server: str) -> Iterator[str]:
+    """A table of this test's own, since what these tests write is committed."""
+    name = f"words_{uuid.uuid4().hex[:16]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE {name} (word text UNIQUE)")
+        yield name
+        connection.execute(f"DROP TABLE {name}")
+
+
+@pytest.fixture
+def words(server: str, table: str) -> Callable[[], list[str]]:
+    """What is in the table, for a connection that shares nothing with the one under test."""
+    def read() -> list[str]:
+        with psycopg.connect(server) as connection:
+            return [word for word, in connection.execute(f"SELECT word FROM {table} ORDER BY word").fetchall()]
+    return read

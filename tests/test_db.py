@@ -1,7 +1,6 @@
 import asyncio
 import contextlib
 import threading
-import uuid
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -27,16 +26,6 @@ class Cancelled(BaseException):
 
 
 @pytest.fixture
-def table(server: str) -> Iterator[str]:
-    """A table of this test's own, since what these tests write is committed."""
-    name = f"words_{uuid.uuid4().hex[:16]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE TABLE {name} (word text UNIQUE)")
-        yield name
-        connection.execute(f"DROP TABLE {name}")
-
-
-@pytest.fixture
 def started(server: str) -> Iterator[Callable[..., Engine]]:
     """Makes an engine with the given settings, and lets db.transaction() go through it until the test is over."""
     engines = []
@@ -50,15 +39,6 @@ def started(server: str) -> Iterator[Callable[..., Engine]]:
     db.use(None)
     for engine in engines:
         engine.dispose()
-
-
-@pytest.fixture
-def words(server: str, table: str) -> Callable[[], list[str]]:
-    """What is in the table, for a connection that shares nothing with the one under test."""
-    def read() -> list[str]:
-        with psycopg.connect(server) as connection:
-            return [word for word, in connection.execute(f"SELECT word FROM {table} ORDER BY word").fetchall()]
-    return read
 
 
 def terminate(server: str, *pids: int) -> None:

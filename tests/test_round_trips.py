@@ -1,6 +1,6 @@
 import select
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -37,23 +37,6 @@ def through(way: Way) -> Iterator[Engine]:
     yield engine
     db.use(None)
     engine.dispose()
-
-
-@pytest.fixture
-def table(server: str) -> Iterator[str]:
-    name = f"words_{uuid.uuid4().hex[:16]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE TABLE {name} (word text UNIQUE)")
-        yield name
-        connection.execute(f"DROP TABLE {name}")
-
-
-@pytest.fixture
-def words(server: str, table: str) -> Callable[[], list[str]]:
-    def read() -> list[str]:
-        with psycopg.connect(server) as connection:
-            return [word for word, in connection.execute(f"SELECT word FROM {table} ORDER BY word").fetchall()]
-    return read
 
 
 def later(session: Session, table: str, word: str) -> None:
