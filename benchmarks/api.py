@@ -4,16 +4,12 @@ The app runs as it does for people, in a process of its own. One client asks ove
 with the statement through psycopg; then eight at once ask for some seconds.
 """
 
-import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
@@ -21,7 +17,7 @@ import psycopg
 from benchmarks.api_calls import Call, Setting
 from benchmarks.client import Client
 from benchmarks.figures import p95
-from lib.config import ROOT
+from benchmarks.serving import Served, served
 
 WARM_UP = 8  # psycopg prepares a statement at its sixth execution.
 SLOW_MS = 50
@@ -74,7 +70,7 @@ def measure(call: Call, client: Client, connection: psycopg.Connection, repeats:
     return asked[WARM_UP:], floor[WARM_UP:]
 
 
-def rate(call: Call, make: Callable[[], Client], seconds: float, app: int) -> Rate:
+def rate(call: Call, make: Callable[[], Client], seconds: float, app: Served) -> Rate:
     """As many clients as there are CLIENTS, each asking again as soon as it is answered."""
     asked: list[list[float]] = [[] for _ in range(CLIENTS)]
     end = time.perf_counter() + seconds
@@ -87,7 +83,7 @@ def rate(call: Call, make: Callable[[], Client], seconds: float, app: int) -> Ra
             client(*request)
             asked[place].append((time.perf_counter() - began) * 1000)
 
-    began, worked = time.perf_counter(), _processor_seconds(app)
+    began, worked = time.perf_counter(), app.processor_seconds()
     threads = [threading.Thread(target=run, args=(place,)) for place in range(CLIENTS)]
     for thread in threads:
         thread.start()
@@ -95,46 +91,18 @@ def rate(call: Call, make: Callable[[], Client], seconds: float, app: int) -> Ra
         thread.join()
     every = [each for of_one in asked for each in of_one]
     return Rate(len(every) / (time.perf_counter() - began), statistics.median(every), p95(every),
-                (_processor_seconds(app) - worked) * 1000 / len(every))
+                (app.processor_seconds() - worked) * 1000 / len(every))
 
 
-def _processor_seconds(process: int) -> float:
-    """Of the process and its threads, as Linux tells it; not a number elsewhere."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return float("nan")
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextmanager
-def served(conninfo: str, port: int) -> Iterator[int]:
-    """The app, as the number of its process."""
-    # On a database that is not the demo's, it starts only where people can sign in; here nobody does.
-    environment = os.environ | {
-        "DATABASE_URL": conninfo, "API_CALLS_PER_SECOND": "100000", "TRUSTED_PROXY": "192.0.2.1",
-        "FORWARDED_ALLOW_IPS": "", "STREAMLIT_SERVER_TRUSTED_USER_HEADERS": '{"X-Auth-Request-Email": "email"}'}
-    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)], cwd=ROOT,
-                               env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            try:
-                Client(port)("GET", "/health")
-                break
-            except (OSError, AssertionError):
-                if process.poll() is not None:
-                    raise SystemExit("The app did not start.") from None
-                time.sleep(0.2)
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait()
+def our_app(conninfo: str, port: int) -> AbstractContextManager[Served]:
+    """Lead Desk, which answers as many calls as it can."""
+    return served("Lead Desk", "app.py", port, conninfo, API_CALLS_PER_SECOND="100000")
 
 
 def each_call(setting: Setting, conninfo: str, port: int, *, repeats: int, seconds: float,
               only: str = "") -> Iterator[Measured]:
     """The calls whose name contains ``only``, one after the other; without ``seconds``, by one client only."""
-    with served(conninfo, port) as app:
+    with our_app(conninfo, port) as app:
         for call in setting.calls(Client(port, setting.tokens[setting.rep.user_id])):
             if only in call.name:
                 token = setting.tokens[call.actor.user_id]

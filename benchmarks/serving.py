@@ -46,11 +46,12 @@ class Served:
 
 
 @contextmanager
-def served(name: str, script: str, port: int, conninfo: str) -> Iterator[Served]:
-    """``streamlit run`` of this script with the project's own settings, where people are named by a proxy's header."""
+def served(name: str, script: str, port: int, conninfo: str, **more: str) -> Iterator[Served]:
+    """``streamlit run`` of this script with the project's own settings, where people are named by a proxy's header;
+    ``more`` is for its environment."""
     environment = os.environ | {
         "DATABASE_URL": conninfo, "TRUSTED_PROXY": "127.0.0.1", "FORWARDED_ALLOW_IPS": "",
-        "STREAMLIT_SERVER_TRUSTED_USER_HEADERS": f'{{"{EMAIL_HEADER}": "email"}}'}
+        "STREAMLIT_SERVER_TRUSTED_USER_HEADERS": f'{{"{EMAIL_HEADER}": "email"}}', **more}
     began = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port)], cwd=ROOT,
                                env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -28,6 +28,7 @@ from urllib.parse import quote
 from benchmarks import api, load
 from benchmarks.api_calls import Setting, connected
 from benchmarks.client import Client
+from benchmarks.figures import p95
 from benchmarks.yardsticks import servers
 from lib import postgres
 from lib.config import ROOT
@@ -139,7 +140,7 @@ def compare(conninfo: str, port: int, *, django: Path, directus: Path, repeats: 
         setting = stack.enter_context(connected(conninfo))
         ports = [port + place for place in range(PROCESSES)]
         for each in ports:
-            stack.enter_context(api.served(conninfo, each))
+            stack.enter_context(api.our_app(conninfo, each))
         peers = [ours(setting, ports)]
         if (django / "bin").exists():
             at = stack.enter_context(servers.django(django, conninfo, port + 10, PROCESSES))
@@ -169,7 +170,7 @@ def _print_times(peers: Sequence[Peer], setting: Setting, repeats: int) -> None:
                 cells += [""] * 3
                 continue
             median = statistics.median(times[peer.name])
-            cells += [f"{median:.1f}", f"{statistics.quantiles(times[peer.name], n=20)[-1]:.1f}"]
+            cells += [f"{median:.1f}", f"{p95(times[peer.name]):.1f}"]
             if peer.name != OURS:
                 cells.append(f"{statistics.median(times[OURS]) / median:.2f}")
         print(f"| {operation}, {told} | {' | '.join(cells)} |", flush=True)
