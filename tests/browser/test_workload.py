@@ -40,6 +40,16 @@ def test_a_manager_sees_who_has_how_much_and_a_bar_opens_exactly_its_leads(desk,
     assert shown.outside == []
 
 
+def test_the_menu_leads_a_manager_from_the_queue_to_the_workload(desk, session, cast):
+    load(session, cast)
+    shown = desk(cast.mona)
+
+    shown.page.get_by_role("link", name="Workload").click()
+
+    WorkloadPage(shown)
+    expect(shown.tile("Open leads")).to_have_text("6")
+
+
 def test_the_pool_opens_by_source_and_a_tile_opens_what_it_counts(desk, session, cast):
     load(session, cast)
     shown = desk(cast.mona, "workload")
