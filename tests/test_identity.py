@@ -135,7 +135,7 @@ def test_the_time_zone_that_somebody_has_chosen_wins_over_the_browsers(session, 
     session.execute(update(User).where(User.id == cast.alice.user_id).values(time_zone=zone))
 
     app = AppTest.from_function(_zone, default_timeout=30)
-    app.session_state["as"] = str(cast.alice.user_id)
+    app.session_state["identity"] = str(cast.alice.user_id)
 
     assert app.run().markdown[0].value == told
 

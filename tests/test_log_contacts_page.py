@@ -215,7 +215,7 @@ def test_the_menu_knows_the_role_of_whoever_is_looking(session, cast):
     told = {}
     for who in ("alice", "tess", "mona", "lea"):
         app = AppTest.from_function(_role, default_timeout=30)
-        app.session_state["as"] = str(getattr(cast, who).user_id)
+        app.session_state["identity"] = str(getattr(cast, who).user_id)
         told[who] = app.run().markdown[0].value
 
     assert told == {"alice": "rep", "tess": "team_lead", "mona": "manager", "lea": "nobody"}

@@ -21,6 +21,9 @@ from lib.users import Member
 # Read once per session: who can be chosen in a demo does not change under it, and every rerun would ask again.
 IDENTITIES = "demo_identities"
 CHOICE = "as"
+# Who was chosen, apart from the menu: Streamlit sets that back to the first person when a run comes from an address
+# without it, as there is for a moment on the way to another page, and after the browser's Back.
+CHOSEN = "identity"
 OPENED_AT = "opened_at"
 
 # What the shell has read, for as long as it runs the page: of this run and this thread only, since the next run and
@@ -40,12 +43,26 @@ def choose() -> None:
             str(each.id): f"{each.name} · {words.ROLE[each.role]}"
                           + ("" if each.company == home else f" · {each.company}") for each in found}
     people = st.session_state[IDENTITIES]
+    chosen = st.session_state.get(CHOSEN)
+    if chosen in people and st.session_state.get(CHOICE) != chosen:
+        st.session_state[CHOICE] = chosen
     with st.sidebar:
-        st.selectbox("You are", list(people), format_func=people.get, key=CHOICE, bind="query-params",
-                     help="Lead Desk runs on sample data here, so you can be anybody. On your own database, people "
-                          "sign in.")
+        shown = st.selectbox("You are", list(people), format_func=people.get, key=CHOICE, bind="query-params",
+                             on_change=_remember,
+                             help="Lead Desk runs on sample data here, so you can be anybody. On your own database, "
+                                  "people sign in.")
         st.caption("This is a demo with an invented team. What you change is kept until you delete the folder "
                    ".lead-desk.")
+    if shown == chosen:
+        return
+    if chosen in people and CHOICE not in st.query_params:
+        # Back to an address that names nobody, where nothing is put into the menu before it is drawn.
+        st.rerun()
+    _remember()
+
+
+def _remember() -> None:
+    st.session_state[CHOSEN] = st.session_state[CHOICE]
 
 
 def read() -> tuple[Actor, list[Member]]:
@@ -128,6 +145,6 @@ def _signed_in() -> SignIn | None:
 
 
 def _chosen() -> uuid.UUID:
-    if settings().is_open and st.session_state.get(CHOICE):
-        return uuid.UUID(st.session_state[CHOICE])
+    if settings().is_open and st.session_state.get(CHOSEN):
+        return uuid.UUID(st.session_state[CHOSEN])
     raise NotSignedIn("Nobody is signed in.")

@@ -1,5 +1,6 @@
 """A rep goes through a list lead by lead, and reads and edits each on its own page."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -89,6 +90,16 @@ def test_a_list_is_walked_on_after_the_page_was_loaded_anew(open_as, cast, queue
     page.open(cast.alice, "lead", **asked).is_at("Lead No 51")
     expect(page.walk()).to_contain_text("51 of 52")
     page.step("Next").is_at("Lead No 52")
+
+
+def test_the_browsers_way_back_from_a_lead_is_the_same_persons(open_as, cast, queue):
+    page = open_as(cast.alice, view="Ready for outreach")
+    page.click_cell("Lead No 2", "open").is_at("Lead No 2")
+
+    page.page.go_back()
+
+    expect(page.tile("Ready for outreach")).to_have_text("52")
+    expect(page.settled().page.get_by_role("combobox", name="You are")).to_have_value(re.compile("^Alice Adams"))
 
 
 def test_all_leads_are_walked_as_they_were_found(open_as, session, cast, queue):
