@@ -69,7 +69,8 @@ def draw_if_asked(desk: Desk) -> None:
     _dialog(desk, actor, team, form, contact)
 
 
-@st.dialog("Edit contact", icon=":material/edit:", on_dismiss=lambda: _leave())
+# Escape or a click beside it would take what was typed along: it is left by its buttons.
+@st.dialog("Edit contact", icon=":material/edit:", dismissible=False)
 def _dialog(desk: Desk, actor: Actor, team: Sequence[Member], form: str, contact: Row) -> None:
     if form in desk.saved_forms:
         _leave()

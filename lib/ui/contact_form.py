@@ -89,7 +89,8 @@ def draw_if_asked(desk: Desk) -> None:
     _dialog(desk, identity.current_user_id(), form, opened)
 
 
-@st.dialog("Log contact", icon=":material/edit_note:", on_dismiss=lambda: _leave())
+# Escape or a click beside it would take what was typed along: it is left by its buttons.
+@st.dialog("Log contact", icon=":material/edit_note:", dismissible=False)
 def _dialog(desk: Desk, user_id: uuid.UUID, form: str, opened: Opened) -> None:
     # Nothing in here asks the database before the fields are drawn: what was typed stays, whatever happens to it.
     if form in desk.saved_forms:

@@ -42,7 +42,8 @@ def draw_if_asked(desk: Desk) -> None:
     _dialog(desk, actor.user_id, form, {str(each.id): each.name for each in team if each.can_own})
 
 
-@st.dialog("New lead", width="medium", icon=":material/person_add:", on_dismiss=lambda: _leave())
+# Escape or a click beside it would take what was typed along: it is left by its buttons.
+@st.dialog("New lead", width="medium", icon=":material/person_add:", dismissible=False)
 def _dialog(desk: Desk, user_id: uuid.UUID, form: str, people: dict[str, str]) -> None:
     if form in desk.saved_forms:
         _leave()

@@ -54,6 +54,22 @@ def test_a_double_click_on_save_logs_once(desk, session, cast, rita):
     assert len(attempts(session, rita)) == 1
 
 
+def test_what_is_typed_survives_escape_and_a_click_beside_it_and_ends_with_cancel(desk, session, cast, rita):
+    page = desk(cast.alice)
+    page.click_cell("Rita Ready", "log")
+    notes = page.dialog().get_by_label("Notes")
+    notes.fill("Half of a long story")
+
+    page.page.keyboard.press("Escape")
+    page.page.mouse.click(20, 500)
+    page.page.wait_for_timeout(1_000)
+
+    expect(notes).to_have_value("Half of a long story")
+    page.dialog().get_by_role("button", name="Cancel").click()
+    expect(page.dialog()).to_be_hidden()
+    assert attempts(session, rita) == []
+
+
 def test_save_and_a_click_elsewhere_at_once_lose_nothing(desk, session, cast, rita):
     page = desk(cast.alice, "lead", id=str(rita))
     page.press("Log contact")
