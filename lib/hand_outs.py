@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from lib import assignment, lists
 from lib.assignment import Plan, Strategy, Turns
 from lib.auth import Actor
+from lib.errors import Invalid
 from lib.filters import LeadFilter
 from lib.lists import BULK_LIMIT
 from lib.models import Status
@@ -26,7 +27,7 @@ def from_pool(session: Session, actor: Actor, *, statuses: Sequence[str] = OPEN,
               now: datetime | None = None) -> Plan:
     """Hand out at most ``count`` leads that nobody owns, the best scores first, to ``to`` or to all who take leads.
 
-    Raises NotAllowed for a rep.
+    Raises NotAllowed for a rep, and Invalid for a ``count`` below 1 or above BULK_LIMIT.
     """
     return _plan(session, actor, LeadFilter(unassigned=True, statuses=tuple(statuses)), count, to, strategy, now)
 
@@ -36,7 +37,7 @@ def from_owner(session: Session, actor: Actor, owner: uuid.UUID, *, statuses: Se
                strategy: Strategy = Strategy.LEAST_LOADED, now: datetime | None = None) -> Plan:
     """Move at most ``count`` leads of somebody's, the best scores first; they do not get any of them back.
 
-    Raises NotAllowed for a rep.
+    Raises NotAllowed for a rep, and Invalid for a ``count`` below 1 or above BULK_LIMIT.
     """
     return _plan(session, actor, LeadFilter(assigned_to=owner, statuses=tuple(statuses)), count, to, strategy, now,
                  without=owner)
@@ -90,8 +91,9 @@ def _fair_shares(desks: Mapping[uuid.UUID, tuple[int, int | None]]) -> dict[uuid
 def _plan(session: Session, actor: Actor, wanted: LeadFilter, count: int, to: Sequence[uuid.UUID] | None,
           strategy: Strategy, now: datetime | None, without: uuid.UUID | None = None) -> Plan:
     assignment.check_may_plan(actor)
-    limit = max(0, min(count, BULK_LIMIT))
-    found = lists.matching(session, actor, wanted, order="score", limit=limit)[:limit]
+    if not 1 <= count <= BULK_LIMIT:
+        raise Invalid.field("count", f"How many leads has to be a number from 1 to {BULK_LIMIT:,}.")
+    found = lists.matching(session, actor, wanted, order="score", limit=count)[:count]
     who = assignment.turns(session, actor, strategy=strategy, among=to, now=now)
     return assignment.plan(found, _without(who, without), strategy)
 

@@ -7,7 +7,8 @@ from sqlalchemy import func, select, update
 
 from lib import assignment, hand_outs, undo
 from lib.assignment import Strategy
-from lib.errors import NotAllowed
+from lib.errors import Invalid, NotAllowed
+from lib.lists import BULK_LIMIT
 from lib.models import Lead, Status, User
 from lib.views import OPEN
 from tests.factories import forgotten, make_lead, make_user, row
@@ -37,7 +38,15 @@ def test_the_pool_is_handed_out_best_first_and_closed_leads_stay(session, cast, 
 def test_so_many_of_the_pool_and_only_of_some_statuses(session, cast, desks, now):
     assert list(hand_outs.from_pool(session, cast.mona, count=1, now=now).owners) == [desks[1]]
     assert list(hand_outs.from_pool(session, cast.mona, statuses=["enriched"], now=now).owners) == [desks[0]]
-    assert hand_outs.from_pool(session, cast.mona, count=0, now=now).owners == {}
+
+
+@pytest.mark.parametrize("count", [0, -1, BULK_LIMIT + 1])
+def test_a_number_that_nothing_can_be_handed_out_by_is_refused_and_not_taken_for_all(session, cast, desks, now, count):
+    for plan in (lambda: hand_outs.from_pool(session, cast.mona, count=count, now=now),
+                 lambda: hand_outs.from_owner(session, cast.mona, cast.alice.user_id, count=count, now=now)):
+        with pytest.raises(Invalid) as refused:
+            plan()
+        assert refused.value.fields == {"count": "How many leads has to be a number from 1 to 100,000."}
 
 
 def test_all_that_somebody_has_in_no_conversation_goes_to_the_others(session, cast, desks, now):

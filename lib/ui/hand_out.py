@@ -88,14 +88,14 @@ def _choose(kind: str, actor: Actor, team: Sequence[Member], owner: uuid.UUID | 
         else:
             statuses = st.multiselect("Status", list(OPEN), default=[Status.ENRICHED], format_func=words.STATUS.get,
                                       key=f"statuses:{turn}", placeholder="Any open one") or OPEN
-        count = st.number_input("How many", value=None, min_value=1, max_value=BULK_LIMIT, step=1, width=140,
-                                key=f"count:{turn}", placeholder="All")
+        # Without limits: the browser would keep a number beyond them to itself, and all would be handed out.
+        count = st.number_input("How many", value=None, step=1, width=140, key=f"count:{turn}", placeholder="All")
     to = st.multiselect("To", list(people), format_func=people.get, key=f"to:{turn}",
                         placeholder="All reps who take leads")
     strategy = st.segmented_control("How", list(STRATEGIES), format_func=STRATEGIES.get, required=True,
                                     default=Strategy.ROUND_ROBIN if kind == POOL else Strategy.LEAST_LOADED,
                                     key=f"strategy:{turn}")
-    asked = {"statuses": tuple(statuses), "count": count or BULK_LIMIT, "to": to or None, "strategy": strategy}
+    asked = {"statuses": tuple(statuses), "count": BULK_LIMIT if count is None else count, "to": to or None, "strategy": strategy}
     with db.transaction() as session:
         return (hand_outs.from_pool(session, actor, **asked) if kind == POOL else
                 hand_outs.from_owner(session, actor, owner, **asked))

@@ -56,6 +56,20 @@ def test_the_pool_is_handed_out_in_turn(desk, session, cast, team):
     assert (count(session, cast.alice), count(session, cast.bob)) == (24, 2)
 
 
+def test_a_number_out_of_range_hands_out_nothing(desk, session, cast, team):
+    page = desk(cast.mona, "workload").press("Hand out")
+    expect(page.dialog().get_by_role("button", name="Assign 4 leads")).to_be_enabled()
+
+    page.dialog().get_by_label("How many").fill("-3")
+    page.page.keyboard.press("Tab")
+
+    expect(page.dialog()).to_contain_text("How many leads has to be a number from 1 to 100,000.")
+    expect(page.dialog().get_by_role("button", name=re.compile("^Assign"))).to_have_count(0)
+    page.dialog().get_by_label("How many").fill("3")
+    page.page.keyboard.press("Tab")
+    expect(page.dialog().get_by_role("button", name="Assign 3 leads")).to_be_enabled()
+
+
 def test_desks_are_evened_out_but_conversations_stay(desk, session, cast, team):
     page = desk(cast.mona, "workload").press("Even out")
 
