@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lib import tokens
 from lib.models import ApiToken, Company, User
@@ -191,6 +191,37 @@ def test_a_number_out_of_range_is_refused_with_a_sentence_instead_of_left_out(se
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.get_by_text("The most open leads have to be a number from 0 to 1,000,000.")).to_be_visible()
     assert settings_events(session, cast.mona) == []
+
+
+def test_what_is_typed_of_the_company_outlives_a_look_at_another_part_and_page(settings, session, cast):
+    page = settings(cast.mona, "Company")
+    name = page.page.get_by_label("Name of the company")
+    name.fill("Acme & Sons")
+    page.page.keyboard.press("Tab")
+    go_to(page, "Team")
+    go_to(page, "Company")
+    expect(name).to_have_value("Acme & Sons")
+
+    page.page.get_by_role("link", name="My queue").click()
+    expect(page.tile("My leads")).to_be_visible()
+    page.settled().page.get_by_role("link", name="Settings").click()
+    go_to(page, "Company")
+
+    expect(name).to_have_value("Acme & Sons")
+    page.press("Save").said("Settings of the company saved.")
+    assert session.scalar(select(Company.name).where(Company.id == cast.mona.company_id)) == "Acme & Sons"
+
+
+def test_what_another_manager_changed_stands_in_a_form_that_nobody_typed_in(settings, session, cast):
+    page = settings(cast.mona, "Company")
+    name = page.page.get_by_label("Name of the company")
+    expect(name).to_have_value("Acme Outbound")
+    session.execute(update(Company).where(Company.id == cast.mona.company_id).values(name="Acme Inbound"))
+
+    go_to(page, "Team")
+    go_to(page, "Company")
+
+    expect(name).to_have_value("Acme Inbound")
 
 
 # ---------------------------------------------------------------- tokens
