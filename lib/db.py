@@ -164,7 +164,8 @@ def _in_plain_words(committing: bool = False) -> Iterator[None]:
         if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise DatabaseUnavailable("Somebody else was saving the same thing at this moment. Nothing was saved; "
                                       "please try again.") from error
-        if committing and not isinstance(error.orig, round_trips.NeverSent):
+        # What the server itself has told, such as a full disk, undid all of it; no answer at all may mean either.
+        if committing and error.connection_invalidated and not isinstance(error.orig, round_trips.NeverSent):
             raise OutcomeUnknown("The connection broke while saving, so it is not certain that the change was "
                                  "kept.") from error
         raise DatabaseUnavailable("The database does not answer. Nothing was saved; please try again.") from error

@@ -86,6 +86,29 @@ def test_a_tab_does_not_keep_the_lists_that_were_left_a_while_ago(session, cast,
     assert [bool(each.framed and each.drawn and each.ids) for each in opened] == [False] * 3 + [True] * 3
 
 
+def test_a_tab_does_not_keep_a_list_longer_because_a_contact_was_logged_from_it(session, cast, open_page):
+    make_lead(session, cast.alice, owner=cast.alice)
+    app = open_page(cast.alice).run()
+    lists = app.session_state["desk"].lists
+    first = lists["clicked"] = lists["queue"]
+    for order in list(ORDERS)[:4]:
+        app.selectbox(key="sort").set_value(order).run()
+
+    assert not app.exception and first.framed is None and not first.ids
+
+
+def test_a_tab_does_not_keep_where_searches_go_on_which_go_on_without_that(session, cast, open_page):
+    for _ in range(51):
+        make_lead(session, cast.alice, owner=cast.alice, last_name="Lovelace")
+    app = open_page(cast.alice)
+    for word in ("love", "lovel", "lovelace"):
+        app.text_input(key="q").set_value(word).run()
+
+    desk = app.session_state["desk"]
+    assert not app.exception and desk.lists["queue"].count == 51
+    assert "love" not in repr(desk.lists["queue cursors"])
+
+
 def test_what_only_some_pages_need_is_not_loaded_at_the_start():
     loaded = subprocess.run([sys.executable, "-c", "import json, sys; import app; print(json.dumps(list(sys.modules)))"],
                             cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()[-1]

@@ -3,9 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import delete
 
 from lib import contacts, deliveries, history, leads
 from lib.leads import ANYTHING, Edit
+from lib.models import Lead
 from lib.ui import enrichment, timeline
 from tests.factories import make_firm, make_lead
 
@@ -96,6 +98,22 @@ def test_a_list_that_the_session_has_not_open_is_read_from_the_address(session, 
         app = open_lead(cast.alice, lead_id, **{"from": came_from})
         assert any(each in said(app) for each in ("1 of 2", "2 of 2"))
         assert sum(app.button(key=key).disabled for key in ("previous", "next")) == 1
+
+
+def test_a_list_whose_next_page_is_gone_stays_open_however_often_it_is_asked_for(session, cast, open_lead):
+    made = [make_lead(session, cast.alice, owner=cast.alice) for _ in range(51)]
+    app = open_lead(cast.alice, made[0], **{"from": "queue?view=My+leads"})
+    listing = app.session_state["desk"].lists["queue"]
+    shown = list(listing.ids)
+    app.query_params["id"] = str(shown[-1])
+    app.run()
+    session.execute(delete(Lead).where(Lead.id.in_(set(made) - set(shown))))
+
+    for _ in range(4):
+        app.button(key="next").click().run()
+
+    assert not app.exception and len(shown) == 50
+    assert app.session_state["desk"].lists["queue"] is listing and listing.ids == shown
 
 
 def test_the_others_of_the_firm_are_told_with_their_last_touch(session, cast, now, open_lead):

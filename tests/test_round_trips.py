@@ -245,6 +245,25 @@ def test_a_connection_that_is_known_to_be_broken_before_the_end_is_sent_has_writ
     assert words() == []
 
 
+def test_a_connection_that_breaks_as_the_end_is_sent_leaves_the_outcome_unknown(through, server, table, monkeypatch):
+    monkeypatch.setattr(round_trips.Connection, "is_readable", lambda connection: False)
+
+    with pytest.raises(OutcomeUnknown), db.transaction() as session:
+        pid = session.scalar(text("SELECT pg_backend_pid()"))
+        later(session, table, "lost")
+        with psycopg.connect(server, autocommit=True) as other:
+            assert other.execute("SELECT pg_terminate_backend(%s, 60000)", [pid]).fetchone() == (True,)
+
+
+def test_a_full_disk_at_the_end_has_certainly_written_nothing(through, table, words):
+    with pytest.raises(DatabaseUnavailable, match="Nothing was saved") as refused, db.transaction() as session:
+        later(session, table, "lost")
+        session.execute(text("DO 'BEGIN RAISE disk_full; END'"), execution_options=ANSWER_LATER)
+
+    assert not isinstance(refused.value, OutcomeUnknown)
+    assert words() == []
+
+
 def test_a_server_that_says_something_else_before_the_end_loses_nothing(through, table, words, monkeypatch):
     monkeypatch.setattr(round_trips.Connection, "is_readable", lambda connection: True)
 

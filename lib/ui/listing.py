@@ -57,6 +57,12 @@ def read(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: dateti
     return Shown(current, page.rows, 0)
 
 
+def go_back(desk: Desk, listing: Listing, key: str) -> None:
+    """Let the list stay open that was open before the last one was read."""
+    desk.lists[f"{key} opened"].pop()
+    desk.lists[key] = listing
+
+
 def refresh(desk: Desk, key: str = QUEUE) -> None:
     desk.lists.pop(key, None)
 
@@ -70,7 +76,7 @@ def _page(session: Session, desk: Desk, actor: Actor, wanted: Wanted, now: datet
     cursor = None if asked.is_open_ended else known.get((place, wanted.page))
     page = lists.page(session, actor, asked, order=wanted.order, limit=PAGE_SIZE,
                       cursor=cursor, offset=0 if cursor else (wanted.page - 1) * PAGE_SIZE)
-    if page.next_cursor:
+    if page.next_cursor and not asked.is_open_ended:
         known[place, wanted.page + 1] = page.next_cursor
     return page
 
@@ -80,10 +86,7 @@ def _forget_older(desk: Desk, current: Listing, key: str) -> None:
     opened = desk.lists.setdefault(f"{key} opened", [])
     opened.append(current)
     while len(opened) > LATE_EDITS:
-        left = opened.pop(0)
-        # Whoever opened a lead from it walks on through it.
-        if left is not desk.lists.get("clicked"):
-            left.forget()
+        opened.pop(0).forget()
 
 
 def _moved(ids: Sequence, there: Sequence) -> int:

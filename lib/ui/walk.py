@@ -128,7 +128,7 @@ def _page(desk: Desk, user_id: uuid.UUID, place: Place, page: int) -> Listing:
         shown = listings.read(session, desk, actor, replace(held.params[1], page=page), datetime.now(UTC),
                                place.key)
     if not shown.rows:
-        desk.lists[place.key] = held
+        listings.go_back(desk, held, place.key)
     return shown.listing
 
 
