@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import (ARRAY, BigInteger, ColumnElement, Date, DateTime, Float, Integer, Select, Table, Text, and_,
+from sqlalchemy import (ARRAY, BigInteger, ColumnElement, Date, DateTime, Integer, Select, Table, Text, and_,
                         bindparam, cast, extract, func, literal, literal_column, null, or_, select, true, union_all)
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
@@ -43,7 +43,7 @@ class Load:
     ``open`` are leads by status; ``due`` the follow-ups due, and ``oldest_due`` the longest since when; ``waiting``
     the leads that are ready for outreach and theirs for more than two days without a contact since. ``week`` and
     ``month`` are outbound contacts by method in the last 7 and 30 days, ``replies`` the inbound ones and
-    ``conversions`` the leads converted in the last 30, ``taken`` those that became theirs in these.
+    ``conversions`` the leads converted in the last 30.
     """
 
     open: dict[str, int] = field(default_factory=dict)
@@ -54,15 +54,16 @@ class Load:
     month: dict[str, int] = field(default_factory=dict)
     replies: int = 0
     conversions: int = 0
-    taken: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FirstTouches:
-    """Of the leads that somebody took in the last 30 days, ``count`` were contacted since, half of these ``within``."""
+    """Of the ``taken`` leads, which became somebody's in the last 30 days, ``touched`` were contacted since, half of
+    these ``within``."""
 
-    count: int
-    within: timedelta
+    taken: int = 0
+    touched: int = 0
+    within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +97,25 @@ def by_rep(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, 
                 load.week = _those_there(_METHODS, numbers)
             case "month":
                 load.month, load.replies = _those_there(_METHODS, numbers), numbers[-1]
-            case "desk":
-                load.taken, load.conversions = numbers
+            case "converted":
+                [load.conversions] = numbers
     return loads
 
 
 def first_touches(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, FirstTouches]:
-    """How soon everybody contacts what they take, by user id; who contacted nothing is left out. ``now`` is in UTC.
+    """How soon everybody contacts what they take, by user id; who took nothing is left out. ``now`` is in UTC.
 
     A month's median does not follow from its days', so the month's leads and contacts are read. One round trip.
     """
-    found = _first_touches().rows(session, {"company": actor.company_id, "month_ago": now - MONTH})
-    return {user_id: FirstTouches(count, timedelta(seconds=seconds)) for user_id, count, seconds in found}
+    rows = _first_touches().rows(session, {"company": actor.company_id, **_since("month", now - MONTH)})
+    found: dict[uuid.UUID, FirstTouches] = {}
+    for kind, user_id, number, _, numbers in rows:
+        touches = found.setdefault(user_id, FirstTouches())
+        if kind == "taken":
+            [touches.taken] = numbers
+        else:
+            touches.touched, touches.within = number, timedelta(microseconds=numbers[0])
+    return found
 
 
 def pool(session: Session, actor: Actor, *, now: datetime) -> Sequence[Unowned]:
@@ -138,7 +146,7 @@ def _those_there(names: Sequence[str], numbers: Sequence[int]) -> dict[str, int]
 
 @functools.cache
 def _by_rep() -> Read:
-    return Read(union_all(_open(), _due(), _waiting(), _contacts("week"), _contacts("month"), _desks()))
+    return Read(union_all(_open(), _due(), _waiting(), _contacts("week"), _contacts("month"), _converted()))
 
 
 @functools.cache
@@ -224,21 +232,23 @@ def _contacts(period: str) -> Select:
     return _of_period(period, period, CONTACTS, CONTACTS.c.user_id, (*_METHODS, INBOUND), begun)
 
 
-def _desks() -> Select:
-    def begun(taken: int, converted: int, *conditions: ColumnElement[bool]) -> Select:
-        return select(_OWNER, literal_column(str(taken)), literal_column(str(converted))).where(_owned(*conditions))
+def _converted() -> Select:
+    begun = select(_OWNER, literal_column("1")).where(
+        _owned(conversion.IS_CONVERTED, *_on_first_day("month", _LEADS.c.converted_at)))
+    return _of_period("converted", "month", DESKS, DESKS.c.owner_id, ("converted",), begun)
 
-    return _of_period("desk", "month", DESKS, DESKS.c.owner_id, ("taken", "converted"),
-                      begun(1, 0, *_on_first_day("month", _LEADS.c.assigned_at)),
-                      begun(0, 1, conversion.IS_CONVERTED, *_on_first_day("month", _LEADS.c.converted_at)))
+
+def _taken() -> Select:
+    begun = select(_OWNER, literal_column("1")).where(_owned(*_on_first_day("month", _LEADS.c.assigned_at)))
+    return _of_period("taken", "month", DESKS, DESKS.c.owner_id, ("taken",), begun)
 
 
 def _of_period(kind: str, period: str, table: Table, whose: ColumnElement[uuid.UUID], names: Sequence[str],
-               *begun: Select) -> Select:
+               begun: Select) -> Select:
     """What is kept of the days behind the one on which the period begins, and ``begun``: that day's, one by one."""
     kept = select(whose.label("user_id"), *(table.c[name] for name in names)).where(
         table.c.company_id == bindparam("company"), table.c.day > bindparam(f"{period}_day", type_=Date))
-    counted = union_all(kept, *begun).subquery()
+    counted = union_all(kept, begun).subquery()
     sums = [func.sum(counted.c[name]) for name in names]
     # Rows that nobody has put together yet may cancel each other out.
     return _part(kind, counted.c.user_id, numbers=sums).having(or_(*(each != 0 for each in sums)))
@@ -254,9 +264,9 @@ def _first_touches() -> Read:
     first = (
         select(_OWNER.label("owner_id"), (func.min(_TOUCHES.c.occurred_at) - _LEADS.c.assigned_at).label("after"))
         .join(_TOUCHES, and_(_TOUCHES.c.lead_id == _LEADS.c.id, _TOUCHES.c.occurred_at >= _LEADS.c.assigned_at))
-        .where(_owned(_LEADS.c.assigned_at >= bindparam("month_ago")), _TOUCHES.c.company_id == bindparam("company"),
-               _TOUCHES.c.direction == Direction.OUTBOUND.value, _TOUCHES.c.occurred_at >= bindparam("month_ago"))
+        .where(_owned(_LEADS.c.assigned_at >= bindparam("month_since")), _TOUCHES.c.company_id == bindparam("company"),
+               _TOUCHES.c.direction == Direction.OUTBOUND.value, _TOUCHES.c.occurred_at >= bindparam("month_since"))
         .group_by(_LEADS.c.id).subquery("first")
     )
-    half = func.percentile_cont(0.5).within_group(extract("epoch", first.c.after))
-    return Read(select(first.c.owner_id, func.count(), cast(half, Float)).group_by(first.c.owner_id))
+    half = func.percentile_cont(0.5).within_group(extract("epoch", first.c.after) * 1_000_000)
+    return Read(union_all(_taken(), _part("touched", first.c.owner_id, func.count(), numbers=[half])))

@@ -67,8 +67,8 @@ def slow_load(session, actor, lead_ids, user, now):
         since = [each.occurred_at for each in attempts(session, lead.id)
                  if each.direction == "outbound" and each.occurred_at >= lead.assigned_at]
         waits += [(min(since) - lead.assigned_at).total_seconds()] if since else []
-    load.taken = len(taken)
-    return load, FirstTouches(len(waits), timedelta(seconds=statistics.median(waits))) if waits else None
+    half = timedelta(seconds=statistics.median(waits)) if waits else None
+    return load, FirstTouches(len(taken), len(waits), half) if taken else None
 
 
 @given(drawn=LEADS)

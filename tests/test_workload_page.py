@@ -110,9 +110,9 @@ def test_the_table_has_every_reps_numbers_and_shows_who_has_nothing(session, tea
         assert {method: row[f"{name}, 7 days"] for method, name in words.METHOD.items()} == {
             method: load.week.get(method, 0) for method in words.METHOD}
         assert row["Touches, 30 days"] == sum(load.month.values())
-        assert row["Taken"] == load.taken
     touches = workload.first_touches(session, team.mona, now=NOW)[team.alice.user_id]
-    assert table.loc["Alice Adams"]["Touched"] == touches.count == 3
+    assert table.loc["Alice Adams"]["Taken"] == touches.taken == 4
+    assert table.loc["Alice Adams"]["Touched"] == touches.touched == 3
     assert table.loc["Alice Adams"]["First touch"] == pytest.approx(touches.within.total_seconds() / 86_400)
     assert table.loc[idle.name]["Open"] == 0
 
@@ -190,9 +190,9 @@ def test_first_touches_that_are_not_counted_in_time_are_missing_and_nothing_else
     table = frames(app)["Name", "Open"]
 
     assert len(app.warning) == 1
-    assert not {"Touched", "First touch"} & set(table.columns)
+    assert not {"Taken", "Touched", "First touch"} & set(table.columns)
     assert {each.value for each in (*app.header, *app.subheader)} == HEADINGS
-    assert table.set_index("Name").loc["Alice Adams"]["Taken"] == 4
+    assert table.set_index("Name").loc["Alice Adams"]["Conversions"] == 1
 
 
 def test_somebody_else_in_the_same_tab_gets_numbers_of_their_own(team, open_as):

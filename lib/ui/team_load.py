@@ -191,7 +191,7 @@ def frame_of(people: Sequence[Rep], first_touches: FirstTouchesOf | None) -> pd.
     zone = words.zone()
     rows = []
     for each in people:
-        load, first = each.load, (first_touches or {}).get(each.id)
+        load, first = each.load, (first_touches or {}).get(each.id, FirstTouches())
         rows.append({
             "Name": each.name, "Open": each.open, **{words.STATUS[status]: load.open.get(status, 0) for status in OPEN},
             "Due": load.due, "Oldest due": load.oldest_due and load.oldest_due.astimezone(zone).date(),
@@ -200,9 +200,10 @@ def frame_of(people: Sequence[Rep], first_touches: FirstTouchesOf | None) -> pd.
             **{f"{name}, {days}": touches.get(method, 0) for days, touches in (("7 days", load.week),
                                                                                ("30 days", load.month))
                for method, name in words.METHOD.items()},
-            "Replies": load.replies, "Conversions": load.conversions, "Taken": load.taken,
-            **({} if first_touches is None else {"Touched": first.count if first else 0, "First touch": first and
-                                                 first.within.total_seconds() / 86_400}),
+            "Replies": load.replies, "Conversions": load.conversions,
+            **({} if first_touches is None else {
+                "Taken": first.taken, "Touched": first.touched,
+                "First touch": None if first.within is None else first.within.total_seconds() / 86_400}),
         })
     return pd.DataFrame(rows)
 
