@@ -20,6 +20,8 @@ def operations(setting: Setting) -> Iterator[Operation]:
         return Operation(name, function, lambda s, _: call(s), setting.sql(floor, manager, since=SINCE))
 
     yield desks(setting)
+    yield of("first touches of what was taken", "workload.first_touches",
+             lambda s: workload.first_touches(s, manager, now=NOW), floors.FIRST_TOUCHES)
     yield of("leads that nobody owns", "workload.unassigned", lambda s: workload.unassigned(s, manager),
              floors.UNASSIGNED)
     yield of("the pool by age and source", "workload.pool", lambda s: workload.pool(s, manager, now=NOW), floors.POOL)

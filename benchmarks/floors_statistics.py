@@ -25,21 +25,48 @@ BY_REP = f"""
                AND status IN ('contacted', 'conversing') AND last_contacted_at < %(due)s
              ORDER BY last_contacted_at NULLS FIRST LIMIT 1) AS oldest
     UNION ALL
-    SELECT 'waiting', assigned_to_user_id, NULL, count(*), 0, NULL, NULL FROM leads
-    WHERE company_id = %(company)s AND assigned_to_user_id IS NOT NULL AND status = 'enriched'
-      AND assigned_at < %(now)s - interval '2 days' AND (last_contacted_at IS NULL OR last_contacted_at < assigned_at)
-    GROUP BY assigned_to_user_id
+    SELECT 'waiting', owner_id, NULL, sum(n), 0, NULL, NULL
+    FROM (SELECT owner_id, untouched AS n FROM desk_counts
+          WHERE company_id = %(company)s AND untouched <> 0 AND day < (%(now)s - interval '2 days')::date
+          UNION ALL
+          SELECT assigned_to_user_id, 1 FROM leads
+          WHERE company_id = %(company)s AND assigned_to_user_id IS NOT NULL
+            AND (status = 'enriched' AND (last_contacted_at IS NULL OR last_contacted_at < assigned_at))
+            AND assigned_at >= date_trunc('day', %(now)s - interval '2 days')
+            AND assigned_at < %(now)s - interval '2 days') AS days
+    GROUP BY owner_id
     UNION ALL
-    SELECT direction, user_id, method, count(*), count(*) FILTER (WHERE occurred_at >= %(now)s - interval '7 days'),
-           NULL, NULL
-    FROM contact_attempts WHERE company_id = %(company)s AND occurred_at >= %(now)s - interval '30 days'
-    GROUP BY direction, user_id, method
+    SELECT kind, user_id, ARRAY[sum(email), sum(linkedin), sum(call), sum(other), sum(inbound)]::text, 0, 0, NULL, NULL
+    FROM (SELECT kind, user_id, email, linkedin, call, other, inbound
+          FROM contact_counts, (VALUES ('week', interval '7 days'), ('month', '30 days')) AS period (kind, long)
+          WHERE company_id = %(company)s AND day > (%(now)s - long)::date
+          UNION ALL
+          SELECT kind, user_id, (direction = 'outbound' AND method = 'email')::int,
+                 (direction = 'outbound' AND method = 'linkedin')::int,
+                 (direction = 'outbound' AND method = 'call')::int,
+                 (direction = 'outbound' AND method = 'other')::int, (direction = 'inbound')::int
+          FROM contact_attempts, (VALUES ('week', interval '7 days'), ('month', '30 days')) AS period (kind, long)
+          WHERE company_id = %(company)s AND occurred_at >= %(now)s - long
+            AND occurred_at < date_trunc('day', %(now)s - long) + interval '1 day') AS days
+    GROUP BY kind, user_id
     UNION ALL
-    SELECT 'converted', assigned_to_user_id, NULL, count(*), 0, NULL, NULL FROM leads
-    WHERE company_id = %(company)s AND assigned_to_user_id IS NOT NULL AND status = 'converted'
-      AND converted_at >= %(now)s - interval '30 days' GROUP BY assigned_to_user_id
-    UNION ALL
-    SELECT 'first_touch', l.assigned_to_user_id, NULL, count(*), count(touch.at), NULL,
+    SELECT 'desk', owner_id, NULL, sum(taken), sum(converted), NULL, NULL
+    FROM (SELECT owner_id, taken, converted FROM desk_counts
+          WHERE company_id = %(company)s AND day > (%(now)s - interval '30 days')::date
+          UNION ALL
+          SELECT assigned_to_user_id, 1, 0 FROM leads
+          WHERE company_id = %(company)s AND assigned_to_user_id IS NOT NULL
+            AND assigned_at >= %(now)s - interval '30 days'
+            AND assigned_at < date_trunc('day', %(now)s - interval '30 days') + interval '1 day'
+          UNION ALL
+          SELECT assigned_to_user_id, 0, 1 FROM leads
+          WHERE company_id = %(company)s AND assigned_to_user_id IS NOT NULL AND status = 'converted'
+            AND converted_at >= %(now)s - interval '30 days'
+            AND converted_at < date_trunc('day', %(now)s - interval '30 days') + interval '1 day') AS days
+    GROUP BY owner_id"""
+
+FIRST_TOUCHES = """
+    SELECT l.assigned_to_user_id, count(*), count(touch.at),
            percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM touch.at - l.assigned_at))
     FROM leads l LEFT JOIN LATERAL (
         SELECT occurred_at AS at FROM contact_attempts

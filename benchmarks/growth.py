@@ -57,8 +57,8 @@ def _tidy(desk: Desk) -> None:
     with db.transaction() as session:
         counts.fold(session)
     with psycopg.connect(desk.conninfo, autocommit=True) as connection:
-        connection.execute("VACUUM (INDEX_CLEANUP OFF) leads, lead_status_counts, follow_up_counts, "
-                           "owner_follow_up_counts")
+        counted = ", ".join(table.name for table in counts.TABLES)
+        connection.execute(f"VACUUM (INDEX_CLEANUP OFF) leads, contact_attempts, {counted}")
 
 
 def _take(desk: Desk, operation: Operation) -> float:

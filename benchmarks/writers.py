@@ -24,7 +24,6 @@ from benchmarks.operations import OPTIONS, Operation
 from benchmarks.progress import said
 from lib import contacts, counts, db, leads
 from lib.auth import Actor
-from lib.counts import BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS
 from lib.errors import DatabaseUnavailable
 from lib.leads import ANYTHING, Edit
 
@@ -215,8 +214,10 @@ def counts_are_exact(session: Session) -> bool:
 
 def _held(session: Session) -> list[list[str]]:
     sums = []
-    for counted in (BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS):
-        key = ", ".join(column.name for column in counted.c if column.name not in ("n", "is_sum"))
+    for counted in counts.TABLES:
+        key, numbers = ", ".join(counts.key_of(counted)), counts.counted_in(counted)
+        totals = ", ".join(f"sum({number})::bigint" for number in numbers)
         sums.append(sorted(map(str, session.execute(text(
-            f"SELECT {key}, sum(n)::bigint FROM {counted.name} GROUP BY {key} HAVING sum(n) <> 0")).all())))
+            f"SELECT {key}, {totals} FROM {counted.name} GROUP BY {key} "
+            f"HAVING ({totals}) <> ({', '.join('0' for _ in numbers)})")).all())))
     return sums

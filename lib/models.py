@@ -21,6 +21,9 @@ LINKEDIN_KEY = (
     "'abcdefghijklmnopqrstuvwxyz'), '[?#].*', ''), '^([a-z]+://)?(www[.]|[a-z]{1,3}[.](?=linkedin[.]com))?', ''), '/'), "
     "300)")
 
+# A lead that was given to somebody and waits for their first contact: the words of leads_untouched_idx.
+UNTOUCHED = "status = 'enriched' AND (last_contacted_at IS NULL OR last_contacted_at < assigned_at)"
+
 
 class Status(enum.StrEnum):
     """A lead's place in the pipeline, in the pipeline's order."""
@@ -206,8 +209,8 @@ class Lead(Base):
         Index("leads_source_lead_idx", "company_id", "source", "id"),
         Index("leads_assigned_at_idx", "company_id", "assigned_at", postgresql_include=["id", "assigned_to_user_id"],
               postgresql_where=text("assigned_to_user_id IS NOT NULL")),
-        Index("leads_ready_idx", "company_id", "assigned_to_user_id", "assigned_at",
-              postgresql_include=["last_contacted_at"], postgresql_where=text("status = 'enriched'")),
+        Index("leads_untouched_idx", "company_id", "assigned_at", postgresql_include=["assigned_to_user_id"],
+              postgresql_where=text(f"assigned_to_user_id IS NOT NULL AND {UNTOUCHED}")),
         Index("leads_pool_idx", "company_id", "created_at", "source",
               postgresql_where=text("assigned_to_user_id IS NULL AND status NOT IN ('converted', 'lost')")),
         Index("leads_linkedin_key_idx", "company_id", text(LINKEDIN_KEY.replace("leads.", "")),
@@ -270,7 +273,8 @@ class ContactAttempt(Base):
         CheckConstraint("status_choice IN ('leave', 'new', 'enriched', 'contacted', 'conversing', 'qualified', "
                         "'converted', 'lost')", name="status_choice"),
         Index("contact_attempts_lead_id_idx", "lead_id", text("occurred_at DESC"), text("id DESC")),
-        Index("contact_attempts_company_id_idx", "company_id", "occurred_at"),
+        Index("contact_attempts_recent_idx", "company_id", "occurred_at",
+              postgresql_include=["lead_id", "user_id", "method", "direction"]),
         Index("contact_attempts_user_id_idx", "company_id", "user_id", "occurred_at"),
         Index("contact_attempts_batch_id_idx", "batch_id"),
         # Each lead's contacts in the order of lib/conversion.py, with all that the statistics look at.

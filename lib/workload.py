@@ -4,16 +4,17 @@ import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import (BigInteger, ColumnElement, Date, DateTime, Float, Select, Text, and_, bindparam, cast, extract,
-                        func, literal, literal_column, null, or_, select, true, union_all)
+from sqlalchemy import (ARRAY, BigInteger, ColumnElement, Date, DateTime, Integer, Select, Table, Text, and_,
+                        bindparam, cast, extract, func, literal, literal_column, null, or_, select, true, union_all)
+from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
 from lib import conversion, filters, views
 from lib.auth import Actor
-from lib.counts import BY_STATUS, NOBODY, OWN_FOLLOW_UPS
-from lib.models import ContactAttempt, Direction, Lead, Status
+from lib.counts import BY_STATUS, CONTACTS, DESKS, INBOUND, NOBODY, OWN_FOLLOW_UPS
+from lib.models import UNTOUCHED, ContactAttempt, Direction, Lead, Method, Status
 from lib.statements import Read
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
@@ -22,15 +23,15 @@ PATIENCE = timedelta(days=2)
 AGES = (0, 1, 3, 7, 30)
 
 _LEADS, _TOUCHES = Lead.__table__, ContactAttempt.__table__
+_METHODS, _OPEN = [method.value for method in Method], [status.value for status in views.OPEN]
 _OWNER = _LEADS.c.assigned_to_user_id
 _OF_COMPANY = _LEADS.c.company_id == bindparam("company")
 
 _UNASSIGNED = Read(select(cast(func.coalesce(func.sum(BY_STATUS.c.n), 0), BigInteger)).where(
-    BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id == NOBODY,
-    BY_STATUS.c.status.in_([status.value for status in views.OPEN])))
+    BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id == NOBODY, BY_STATUS.c.status.in_(_OPEN)))
 
 # Written out, not bound: the very words of the partial indexes.
-_IS_READY = literal_column("leads.status = 'enriched'")
+_IS_UNTOUCHED = literal_column(f"({UNTOUCHED})")
 _IS_OPEN = literal_column("leads.status NOT IN ('converted', 'lost')")
 _IS_UNOWNED = literal_column("(leads.assigned_to_user_id IS NULL AND leads.status NOT IN ('converted', 'lost'))")
 
@@ -42,8 +43,7 @@ class Load:
     ``open`` are leads by status; ``due`` the follow-ups due, and ``oldest_due`` the longest since when; ``waiting``
     the leads that are ready for outreach and theirs for more than two days without a contact since. ``week`` and
     ``month`` are outbound contacts by method in the last 7 and 30 days, ``replies`` the inbound ones and
-    ``conversions`` the leads converted in the last 30. Of the leads that became theirs in the last 30 days (``taken``),
-    ``touched`` were contacted since, half of these within ``first_touch``.
+    ``conversions`` the leads converted in the last 30.
     """
 
     open: dict[str, int] = field(default_factory=dict)
@@ -54,9 +54,16 @@ class Load:
     month: dict[str, int] = field(default_factory=dict)
     replies: int = 0
     conversions: int = 0
+
+
+@dataclass(slots=True)
+class FirstTouches:
+    """Of the ``taken`` leads, which became somebody's in the last 30 days, ``touched`` were contacted since, half of
+    these ``within``."""
+
     taken: int = 0
     touched: int = 0
-    first_touch: timedelta | None = None
+    within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +75,47 @@ class Unowned:
     count: int
 
 
-def by_rep(session: Session, actor: Actor, *, now: datetime, first_touches: bool = True) -> dict[uuid.UUID, Load]:
+def by_rep(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, Load]:
     """Everybody's desk by user id, without those on whose there is nothing. ``now`` is in UTC. One round trip.
 
-    Without ``first_touches``, which are most of the work, ``touched`` and ``first_touch`` are left as they begin.
+    Counted by the days that are kept; of a day on which a period begins or ends, each lead and contact is looked at.
     """
-    found = _by_rep(first_touches).rows(session, {
-        "company": actor.company_id, **views.due_by_days(actor, now), "waiting_since": now - PATIENCE,
-        "week_ago": now - WEEK, "month_ago": now - MONTH})
+    found = _by_rep().rows(session, {
+        "company": actor.company_id, **views.due_by_days(actor, now), **_since("waiting", now - PATIENCE),
+        **_since("week", now - WEEK), **_since("month", now - MONTH)})
     loads: dict[uuid.UUID, Load] = {}
-    for kind, user_id, key, number, other, at, seconds in found:
+    for kind, user_id, number, at, numbers in found:
         load = loads.setdefault(user_id, Load())
         match kind:
             case "open":
-                load.open[key] = number
+                load.open = _those_there(_OPEN, numbers)
             case "due":
                 load.due, load.oldest_due = number, at
             case "waiting":
                 load.waiting = number
-            case Direction.OUTBOUND:
-                load.month[key] = number
-                if other:
-                    load.week[key] = other
-            case Direction.INBOUND:
-                load.replies += number
+            case "week":
+                load.week = _those_there(_METHODS, numbers)
+            case "month":
+                load.month, load.replies = _those_there(_METHODS, numbers), numbers[-1]
             case "converted":
-                load.conversions = number
-            case "taken":
-                load.taken = number
-            case "first_touch":
-                load.touched, load.first_touch = number, timedelta(seconds=seconds)
+                [load.conversions] = numbers
     return loads
+
+
+def first_touches(session: Session, actor: Actor, *, now: datetime) -> dict[uuid.UUID, FirstTouches]:
+    """How soon everybody contacts what they take, by user id; who took nothing is left out. ``now`` is in UTC.
+
+    A month's median does not follow from its days', so the month's leads and contacts are read. One round trip.
+    """
+    rows = _first_touches().rows(session, {"company": actor.company_id, **_since("month", now - MONTH)})
+    found: dict[uuid.UUID, FirstTouches] = {}
+    for kind, user_id, number, _, numbers in rows:
+        touches = found.setdefault(user_id, FirstTouches())
+        if kind == "taken":
+            [touches.taken] = numbers
+        else:
+            touches.touched, touches.within = number, timedelta(microseconds=numbers[0])
+    return found
 
 
 def pool(session: Session, actor: Actor, *, now: datetime) -> Sequence[Unowned]:
@@ -115,10 +132,21 @@ def unassigned(session: Session, actor: Actor) -> int:
 # ---------------------------------------------------------------- statements
 
 
+def _since(name: str, moment: datetime) -> dict[str, datetime | date]:
+    """The parameters of a period that begins, or ends, at this moment: the moment, and its day."""
+    moment = moment.astimezone(UTC)
+    begins = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return {f"{name}_since": moment, f"{name}_day": begins.date(), f"{name}_day_begins": begins,
+            f"{name}_day_ends": begins + timedelta(days=1)}
+
+
+def _those_there(names: Sequence[str], numbers: Sequence[int]) -> dict[str, int]:
+    return {name: number for name, number in zip(names, numbers, strict=False) if number}
+
+
 @functools.cache
-def _by_rep(first_touches: bool) -> Read:
-    parts = [_open(), _due(), _waiting(), _touches(), _converted(), _taken()]
-    return Read(union_all(*parts, *([_first_touches()] if first_touches else [])))
+def _by_rep() -> Read:
+    return Read(union_all(_open(), _due(), _waiting(), _contacts("week"), _contacts("month"), _converted()))
 
 
 @functools.cache
@@ -134,15 +162,14 @@ def _pool() -> Read:
     return Read(ages.order_by(literal_column("1"), literal_column("2")))
 
 
-def _part(kind: str | ColumnElement[str], user_id: ColumnElement[uuid.UUID], number: ColumnElement[int], *,
-          key: ColumnElement[str] | None = None, other: ColumnElement[int] | None = None,
-          at: ColumnElement[datetime] | None = None, seconds: ColumnElement[float] | None = None) -> Select:
+def _part(kind: str, user_id: ColumnElement[uuid.UUID], number: ColumnElement[int] | None = None, *,
+          at: ColumnElement[datetime] | None = None, numbers: Sequence[ColumnElement[int]] | None = None) -> Select:
     """A part of the one statement: what is counted, whose it is, and the numbers, in the same columns everywhere."""
     return select(
-        literal(kind, Text) if isinstance(kind, str) else cast(kind, Text), user_id,
-        cast(null() if key is None else key, Text), number, literal(0) if other is None else other,
+        literal(kind, Text), user_id,
+        cast(null() if number is None else number, BigInteger),
         cast(null() if at is None else at, DateTime(timezone=True)),
-        cast(null() if seconds is None else seconds, Float)).group_by(user_id)
+        cast(null() if numbers is None else array(numbers), ARRAY(BigInteger))).group_by(user_id)
 
 
 def _owned(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -150,11 +177,11 @@ def _owned(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _open() -> Select:
-    number = cast(func.sum(BY_STATUS.c.n), BigInteger)
-    return (_part("open", BY_STATUS.c.owner_id, number, key=BY_STATUS.c.status)
-            .where(BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id != NOBODY,
-                   BY_STATUS.c.status.in_([status.value for status in views.OPEN]))
-            .group_by(BY_STATUS.c.status).having(number != 0))
+    number = func.sum(BY_STATUS.c.n)
+    return _part("open", BY_STATUS.c.owner_id, numbers=[
+        func.coalesce(number.filter(BY_STATUS.c.status == status), 0) for status in _OPEN]).where(
+            BY_STATUS.c.company_id == bindparam("company"), BY_STATUS.c.owner_id != NOBODY,
+            BY_STATUS.c.status.in_(_OPEN)).having(number != 0)
 
 
 def _due() -> Select:
@@ -184,35 +211,62 @@ def _due() -> Select:
 
 
 def _waiting() -> Select:
-    return _part("waiting", _OWNER, func.count()).where(
-        _owned(_IS_READY, _LEADS.c.assigned_at < bindparam("waiting_since"),
-               or_(_LEADS.c.last_contacted_at.is_(None), _LEADS.c.last_contacted_at < _LEADS.c.assigned_at)))
+    counted = union_all(
+        select(DESKS.c.owner_id, DESKS.c.untouched.label("n")).where(
+            DESKS.c.company_id == bindparam("company"), DESKS.c.day < bindparam("waiting_day", type_=Date),
+            literal_column("desk_counts.untouched <> 0")),
+        select(_OWNER, literal_column("1")).where(
+            _owned(_IS_UNTOUCHED, _LEADS.c.assigned_at >= bindparam("waiting_day_begins"),
+                   _LEADS.c.assigned_at < bindparam("waiting_since"))),
+    ).subquery()
+    number = func.sum(counted.c.n)
+    return _part("waiting", counted.c.owner_id, number).having(number != 0)
 
 
-def _touches() -> Select:
-    in_week = func.count().filter(_TOUCHES.c.occurred_at >= bindparam("week_ago"))
-    return (_part(_TOUCHES.c.direction, _TOUCHES.c.user_id, func.count(), key=_TOUCHES.c.method, other=in_week)
-            .where(_TOUCHES.c.company_id == bindparam("company"), _TOUCHES.c.occurred_at >= bindparam("month_ago"))
-            .group_by(_TOUCHES.c.direction, _TOUCHES.c.method))
+def _contacts(period: str) -> Select:
+    """Outbound ones by method, and inbound ones."""
+    is_outbound = _TOUCHES.c.direction == Direction.OUTBOUND.value
+    kinds = [*(and_(is_outbound, _TOUCHES.c.method == method) for method in _METHODS), ~is_outbound]
+    begun = select(_TOUCHES.c.user_id, *(cast(kind, Integer) for kind in kinds)).where(
+        _TOUCHES.c.company_id == bindparam("company"), *_on_first_day(period, _TOUCHES.c.occurred_at))
+    return _of_period(period, period, CONTACTS, CONTACTS.c.user_id, (*_METHODS, INBOUND), begun)
 
 
 def _converted() -> Select:
-    return _part("converted", _OWNER, func.count()).where(
-        _owned(conversion.IS_CONVERTED, _LEADS.c.converted_at >= bindparam("month_ago")))
+    begun = select(_OWNER, literal_column("1")).where(
+        _owned(conversion.IS_CONVERTED, *_on_first_day("month", _LEADS.c.converted_at)))
+    return _of_period("converted", "month", DESKS, DESKS.c.owner_id, ("converted",), begun)
 
 
 def _taken() -> Select:
-    return _part("taken", _OWNER, func.count()).where(_owned(_LEADS.c.assigned_at >= bindparam("month_ago")))
+    begun = select(_OWNER, literal_column("1")).where(_owned(*_on_first_day("month", _LEADS.c.assigned_at)))
+    return _of_period("taken", "month", DESKS, DESKS.c.owner_id, ("taken",), begun)
 
 
-def _first_touches() -> Select:
+def _of_period(kind: str, period: str, table: Table, whose: ColumnElement[uuid.UUID], names: Sequence[str],
+               begun: Select) -> Select:
+    """What is kept of the days behind the one on which the period begins, and ``begun``: that day's, one by one."""
+    kept = select(whose.label("user_id"), *(table.c[name] for name in names)).where(
+        table.c.company_id == bindparam("company"), table.c.day > bindparam(f"{period}_day", type_=Date))
+    counted = union_all(kept, begun).subquery()
+    sums = [func.sum(counted.c[name]) for name in names]
+    # Rows that nobody has put together yet may cancel each other out.
+    return _part(kind, counted.c.user_id, numbers=sums).having(or_(*(each != 0 for each in sums)))
+
+
+def _on_first_day(period: str, at: ColumnElement[datetime]) -> tuple[ColumnElement[bool], ...]:
+    return at >= bindparam(f"{period}_since"), at < bindparam(f"{period}_day_ends")
+
+
+@functools.cache
+def _first_touches() -> Read:
     """From the contacts since, which are far fewer than the leads for each of which they would be looked up."""
     first = (
         select(_OWNER.label("owner_id"), (func.min(_TOUCHES.c.occurred_at) - _LEADS.c.assigned_at).label("after"))
         .join(_TOUCHES, and_(_TOUCHES.c.lead_id == _LEADS.c.id, _TOUCHES.c.occurred_at >= _LEADS.c.assigned_at))
-        .where(_owned(_LEADS.c.assigned_at >= bindparam("month_ago")), _TOUCHES.c.company_id == bindparam("company"),
-               _TOUCHES.c.direction == Direction.OUTBOUND.value, _TOUCHES.c.occurred_at >= bindparam("month_ago"))
+        .where(_owned(_LEADS.c.assigned_at >= bindparam("month_since")), _TOUCHES.c.company_id == bindparam("company"),
+               _TOUCHES.c.direction == Direction.OUTBOUND.value, _TOUCHES.c.occurred_at >= bindparam("month_since"))
         .group_by(_LEADS.c.id).subquery("first")
     )
-    half = func.percentile_cont(0.5).within_group(extract("epoch", first.c.after))
-    return _part("first_touch", first.c.owner_id, func.count(), seconds=half)
+    half = func.percentile_cont(0.5).within_group(extract("epoch", first.c.after) * 1_000_000)
+    return Read(union_all(_taken(), _part("touched", first.c.owner_id, func.count(), numbers=[half])))

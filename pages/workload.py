@@ -42,7 +42,8 @@ def draw() -> None:
     if people is not None:
         st.subheader("Open leads of each", anchor=False, help="Leads that they own with any status but Converted and "
                      "Lost. Click on a bar to see the leads.")
-        team_load.desks(people, team)
+        team_load.desks(people, team, lambda: asks.ask(
+            "first_touches", lambda session: workload.first_touches(session, actor, now=now)))
     if pool is not None:
         team_load.unassigned(pool, team)
 

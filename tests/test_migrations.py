@@ -21,7 +21,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lib import contacts, db, leads, lists, schema
+from lib import contacts, counts, db, leads, lists, schema
 from lib.config import ROOT, Settings
 from lib.errors import CannotStart
 from lib.filters import LeadFilter
@@ -216,8 +216,9 @@ def test_an_empty_database_gets_the_whole_schema(anywhere):
 
     tables = column(anywhere, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
     assert set(tables) == {"alembic_version", "companies", "users", "lead_companies", "leads", "contact_attempts",
-                           "lead_events", "settings_events", "lead_status_counts",
-                           "follow_up_counts", "owner_follow_up_counts", "api_tokens", "idempotency_keys"}
+                           "lead_events", "settings_events", "lead_status_counts", "follow_up_counts",
+                           "owner_follow_up_counts", "contact_counts", "desk_counts", "api_tokens",
+                           "idempotency_keys"}
     assert pipeline(anywhere) == V1 == tuple(Status)
     assert column(anywhere, "SELECT relname FROM pg_class WHERE relname LIKE '%\\_search\\_idx' ORDER BY 1") == [
         "lead_companies_search_idx", "leads_full_search_idx", "leads_tags_search_idx"]
@@ -369,6 +370,35 @@ def test_the_revisions_are_those_that_alembic_finds():
     assert schema.revisions()[-1] == scripts.get_current_head()
 
 
+def test_what_is_on_whose_desk_is_counted_from_the_rows_that_are_there(fresh):
+    move(fresh, "0011")
+    run(fresh, "INSERT INTO companies (name) VALUES ('Acme Outbound')",
+        "INSERT INTO users (company_id, email, name) SELECT id, 'alice@acme.example', 'Alice Adams' FROM companies",
+        """
+        INSERT INTO leads (company_id, status, assigned_to_user_id, assigned_at, last_contacted_at, converted_at)
+        SELECT company_id, status, CASE WHEN days < 6 THEN id END, '2026-03-01'::timestamptz - days * interval '1 day',
+               CASE WHEN days % 2 = 0 THEN '2026-02-27'::timestamptz END, CASE status WHEN 'converted' THEN now() END
+        FROM users, unnest(enum_range(NULL::lead_status)) AS status, generate_series(0, 6) AS days""",
+        """
+        INSERT INTO contact_attempts (company_id, lead_id, user_id, batch_id, method, direction, occurred_at)
+        SELECT leads.company_id, leads.id, users.id, leads.id, method, direction, assigned_at
+        FROM leads, users, unnest('{email,linkedin,call,other}'::text[]) AS method,
+             unnest('{outbound,inbound}'::text[]) AS direction""")
+    def counted() -> list[list[str]]:
+        return [sorted(map(str, rows(fresh, f"SELECT * FROM {table}"))) for table in ("desk_counts", "contact_counts")]
+
+    for _ in range(2):
+        schema.upgrade(fresh)
+        made = counted()
+        with Session(fresh) as session:
+            counts.recount(session)
+            session.commit()
+
+        assert made == counted() and len(made[1]) == 7
+        assert column(fresh, "SELECT sum(untouched) FROM desk_counts") == [4]
+        move(fresh, "0011")
+
+
 def test_an_upgrade_that_has_nothing_to_do_does_nothing(fresh):
     schema.upgrade(fresh)
     made = rows(fresh, "SELECT relname, oid, relfilenode FROM pg_class WHERE relnamespace = 'public'::regnamespace")
@@ -403,7 +433,7 @@ def test_two_processes_at_once_make_one_schema(fresh, server):
             process.wait()
 
     assert [process.returncode for process in processes] == [0, 0], said
-    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0011"]
+    assert column(fresh, "SELECT version_num FROM alembic_version") == ["0012"]
     assert column(fresh, "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid") == []
     assert len(column(fresh, "SELECT id FROM leads")) == 20_005
     check(fresh)

@@ -4,11 +4,11 @@ import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from sqlalchemy import Connection, Engine, delete, select, text
+from sqlalchemy import Connection, Engine, delete, select, text, update
 from sqlalchemy.orm import Session
 
 from benchmarks.plans import Statement, explain, recorded
@@ -41,6 +41,13 @@ MANY_LEADS = text("""
            CASE WHEN n % 6 > 0 THEN (ARRAY['email', 'linkedin', 'call', 'other'])[1 + n * 11 % 4] END,
            n * 13 % 6, n * 37 % 101
     FROM generate_series(1, :leads) AS n""")
+
+CONTACTS_A_DAY = 24
+A_MONTHS_CONTACTS = text("""
+    INSERT INTO contact_attempts (company_id, lead_id, user_id, batch_id, method, direction, occurred_at)
+    SELECT company_id, id, assigned_to_user_id, gen_random_uuid(), 'call', 'outbound',
+           CAST(:now AS timestamptz) - row_number() OVER () * interval '1 hour'
+    FROM leads WHERE company_id = :company AND assigned_to_user_id IS NOT NULL LIMIT 24 * 40""")
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,7 @@ READS = {
     "page, lost for a reason": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(lost_reasons=("no_need", None)),
                                                            order="newest"),
     "workload": lambda s, crowd: workload.by_rep(s, crowd.rep, now=NOW),
+    "first touches": lambda s, crowd: workload.first_touches(s, crowd.rep, now=NOW),
     "pool": lambda s, crowd: workload.pool(s, crowd.rep, now=NOW),
     "recent contacts": lambda s, crowd: contacts.recent(s, crowd.rep),
     "recent contacts of one": lambda s, crowd: contacts.recent(s, crowd.rep, made_by=[crowd.manager.user_id]),
@@ -206,6 +214,24 @@ def test_the_follow_ups_of_a_team_are_not_added_up_from_all_the_days_of_the_past
     read = re.findall(r"\bon owner_follow_up_counts\b.*actual.*?rows=(\d+)", plan)
     # A row for each of the last eight days and each rep, and those that the crowd's contacts have added, of sixty days.
     assert read and all(0 < int(rows) <= 16 * REPS for rows in read), plan
+
+
+def test_the_months_work_of_a_team_is_counted_and_not_read(connection, session, crowd):
+    """Two days of the month are looked at contact by contact, those on which the week and the month begin."""
+    session.execute(A_MONTHS_CONTACTS, {"company": crowd.rep.company_id, "now": NOW})
+    session.execute(update(Lead).where(Lead.id.in_(crowd.mine)).values(
+        assigned_at=NOW - timedelta(hours=1), status="enriched", last_contacted_at=None))
+    [statement] = _sent(connection, session, READS["workload"], crowd)
+
+    plan = explain(connection, statement, analyze=True)
+
+    def rows(index: str) -> int:
+        found = re.findall(rf"using {index} on .*?actual.*?rows=(\d+)", plan)
+        assert found, plan
+        return sum(map(int, found))
+
+    assert 0 < rows("contact_attempts_recent_idx") <= CONTACTS_A_DAY * 2
+    assert rows("leads_untouched_idx") == 0
 
 
 @pytest.mark.parametrize("name", WRITES)

@@ -281,6 +281,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "funnel.stages": lambda session, actor, it, now: funnel.stages(session, actor),
     "funnel.lost_reasons": lambda session, actor, it, now: funnel.lost_reasons(session, actor),
     "funnel.activity": lambda session, actor, it, now: funnel.activity(session, actor, "UTC", Scope(rep=it.user)),
+    "workload.first_touches": lambda session, actor, it, now: workload.first_touches(session, actor, now=now),
     "workload.by_rep": lambda session, actor, it, now: workload.by_rep(session, actor, now=now),
     "workload.unassigned": lambda session, actor, it, now: workload.unassigned(session, actor),
     "workload.pool": lambda session, actor, it, now: workload.pool(session, actor, now=now),

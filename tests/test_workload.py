@@ -3,7 +3,6 @@
 import statistics
 import uuid
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -13,7 +12,7 @@ from sqlalchemy import insert
 from lib import workload
 from lib.models import ContactAttempt, Method, Status
 from lib.views import follow_ups_before
-from lib.workload import AGES, Load, Unowned
+from lib.workload import AGES, FirstTouches, Load, Unowned
 from tests.factories import attempts, days_ago, forgotten, make_lead, row
 from tests.histories import REPS, SOURCES
 
@@ -68,9 +67,8 @@ def slow_load(session, actor, lead_ids, user, now):
         since = [each.occurred_at for each in attempts(session, lead.id)
                  if each.direction == "outbound" and each.occurred_at >= lead.assigned_at]
         waits += [(min(since) - lead.assigned_at).total_seconds()] if since else []
-    load.taken, load.touched = len(taken), len(waits)
-    load.first_touch = timedelta(seconds=statistics.median(waits)) if waits else None
-    return load
+    half = timedelta(seconds=statistics.median(waits)) if waits else None
+    return load, FirstTouches(len(taken), len(waits), half) if taken else None
 
 
 @given(drawn=LEADS)
@@ -84,11 +82,11 @@ def test_every_desk_is_that_of_a_slow_recomputation(session, cast, now, drawn):
         load_team(session, cast.olga, now, drawn, lambda name: name and cast.olga.user_id)
 
         found = workload.by_rep(session, cast.alice, now=now)
+        touches = workload.first_touches(session, cast.alice, now=now)
 
         expected = {person(name): slow_load(session, cast.alice, lead_ids, person(name), now) for name in REPS}
-        assert found == {user: load for user, load in expected.items() if load != Load()}
-        assert workload.by_rep(session, cast.alice, now=now, first_touches=False) == {
-            user: replace(load, touched=0, first_touch=None) for user, load in found.items()}
+        assert found == {user: load for user, (load, _) in expected.items() if load != Load()}
+        assert touches == {user: first for user, (_, first) in expected.items() if first}
 
 
 @given(drawn=LEADS)

@@ -110,8 +110,10 @@ def test_the_table_has_every_reps_numbers_and_shows_who_has_nothing(session, tea
         assert {method: row[f"{name}, 7 days"] for method, name in words.METHOD.items()} == {
             method: load.week.get(method, 0) for method in words.METHOD}
         assert row["Touches, 30 days"] == sum(load.month.values())
-    assert table.loc["Alice Adams"]["First touch"] == pytest.approx(
-        loads[team.alice.user_id].first_touch.total_seconds() / 86_400)
+    touches = workload.first_touches(session, team.mona, now=NOW)[team.alice.user_id]
+    assert table.loc["Alice Adams"]["Taken"] == touches.taken == 4
+    assert table.loc["Alice Adams"]["Touched"] == touches.touched == 3
+    assert table.loc["Alice Adams"]["First touch"] == pytest.approx(touches.within.total_seconds() / 86_400)
     assert table.loc[idle.name]["Open"] == 0
 
 
@@ -174,9 +176,23 @@ def test_it_takes_few_statements_and_a_minute_later_none_of_them_again(team, ope
         event.remove(connection, "before_cursor_execute", listener)
 
     # My Queue, where AppTest begins, has two; then one for each question, and the sources to choose from.
-    assert len(of_page) <= 2 + 9 + 1
+    assert len(of_page) <= 2 + 10 + 1
     assert again == []
-    assert len(seen) > 9
+    assert len(seen) > 10
+
+
+def test_first_touches_that_are_not_counted_in_time_are_missing_and_nothing_else(team, open_as, monkeypatch):
+    def slow(*_args, **_options):
+        raise DatabaseUnavailable("The database took too long.")
+
+    monkeypatch.setattr(workload, "first_touches", slow)
+    app = open_as(team.mona)
+    table = frames(app)["Name", "Open"]
+
+    assert len(app.warning) == 1
+    assert not {"Taken", "Touched", "First touch"} & set(table.columns)
+    assert {each.value for each in (*app.header, *app.subheader)} == HEADINGS
+    assert table.set_index("Name").loc["Alice Adams"]["Conversions"] == 1
 
 
 def test_somebody_else_in_the_same_tab_gets_numbers_of_their_own(team, open_as):

@@ -82,7 +82,7 @@ async def team_workload(_query: Plain, call: Reading) -> Response:
     """Everybody's desk, by name, for the token of a manager."""
     def work(asked: Asked) -> shapes.Workload:
         auth.check_manage(asked.actor, "see the workload of the team")
-        loads = workload.by_rep(asked.session, asked.actor, now=asked.now, first_touches=False)
+        loads = workload.by_rep(asked.session, asked.actor, now=asked.now)
         people = users.directory(asked.session, asked.actor)
         return shapes.Workload(
             data=[_load(person, loads.get(person.id, workload.Load())) for person in people

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -17,7 +17,9 @@ from lib.queries import NOBODY, Query
 from lib.ui import charts, finder, words
 from lib.users import Member
 from lib.views import OPEN, VIEWS
-from lib.workload import AGES, Load, Unowned
+from lib.workload import AGES, FirstTouches, Load, Unowned
+
+FirstTouchesOf = Mapping[uuid.UUID, FirstTouches]
 
 LEADS, QUEUE = "../pages/all_leads.py", "../pages/my_queue.py"
 # Pixels of bars that are seen at once; more are scrolled through.
@@ -111,8 +113,12 @@ def findings(people: Sequence[Rep], pool: Sequence[Unowned], now: datetime) -> l
     return said
 
 
-def desks(people: Sequence[Rep], team: Sequence[Member]) -> list[Rep]:
-    """Everybody's desk as bars and as a table. Who is ticked in the table, for what can be done with their leads."""
+def desks(people: Sequence[Rep], team: Sequence[Member], ask_first_touches: Callable[[], FirstTouchesOf | None]
+          ) -> list[Rep]:
+    """Everybody's desk as bars and as a table. Who is ticked in the table, for what can be done with their leads.
+
+    The first touches, which take longest and only the table tells, are asked once the bars are drawn.
+    """
     if not people:
         charts.nothing("There are no reps yet, and nobody owns a lead.")
         return []
@@ -125,10 +131,11 @@ def desks(people: Sequence[Rep], team: Sequence[Member]) -> list[Rep]:
             query = Query(owner=(clicked["owner"],), stage=(clicked["status"],))
             st.switch_page(LEADS, query_params=finder.address(query, team))
     with numbers:
+        first_touches = ask_first_touches()
         # Ticks are kept by row: in another order they would be somebody else's.
         order = hashlib.sha256(b"".join(each.id.bytes for each in people)).hexdigest()[:16]
         with st.container(key="desks_table"):
-            event = st.dataframe(frame_of(people), hide_index=True, key=f"desks_table:{order}",
+            event = st.dataframe(frame_of(people, first_touches), hide_index=True, key=f"desks_table:{order}",
                                  column_config=_columns(), width="stretch", on_select="rerun",
                                  selection_mode="multi-row")
         picked = [people[place] for place in event["selection"]["rows"] if place < len(people)]
@@ -179,12 +186,12 @@ def sources(pool: Sequence[Unowned]) -> dict[str | None, int]:
     return found
 
 
-def frame_of(people: Sequence[Rep]) -> pd.DataFrame:
-    """The table of everybody's desk: one row each, in the order of the bars."""
+def frame_of(people: Sequence[Rep], first_touches: FirstTouchesOf | None) -> pd.DataFrame:
+    """The table of everybody's desk: one row each, in the order of the bars. First touches may not be known."""
     zone = words.zone()
     rows = []
     for each in people:
-        load = each.load
+        load, first = each.load, (first_touches or {}).get(each.id, FirstTouches())
         rows.append({
             "Name": each.name, "Open": each.open, **{words.STATUS[status]: load.open.get(status, 0) for status in OPEN},
             "Due": load.due, "Oldest due": load.oldest_due and load.oldest_due.astimezone(zone).date(),
@@ -193,8 +200,10 @@ def frame_of(people: Sequence[Rep]) -> pd.DataFrame:
             **{f"{name}, {days}": touches.get(method, 0) for days, touches in (("7 days", load.week),
                                                                                ("30 days", load.month))
                for method, name in words.METHOD.items()},
-            "Replies": load.replies, "Conversions": load.conversions, "Taken": load.taken, "Touched": load.touched,
-            "First touch": None if load.first_touch is None else load.first_touch.total_seconds() / 86_400,
+            "Replies": load.replies, "Conversions": load.conversions,
+            **({} if first_touches is None else {
+                "Taken": first.taken, "Touched": first.touched,
+                "First touch": None if first.within is None else first.within.total_seconds() / 86_400}),
         })
     return pd.DataFrame(rows)
 
