@@ -281,14 +281,17 @@ def _firms_with(words: tuple[str, ...], most: int) -> Read:
 def _last_words(session: Session, values: Mapping[str, Any]) -> tuple[int, ...]:
     """The places of the words that are to be looked for in what the others have found, as many firms have them.
 
-    The planner takes each word for one that a few firms have, and may start from that of thousands.
+    The planner takes each word for one that a few firms have, and may start from that of thousands. Where many firms
+    have each of them, the longest is what there is to start from.
     """
     words = tuple(name for name in values if name.startswith(filters.SEARCH_WORD))
     if len(words) < 2:
         return ()
     found = _firms_with(words, FREQUENT).rows(session, values).one()
-    frequent = tuple(place for place, firms in enumerate(found) if firms > FREQUENT)
-    return frequent if len(frequent) < len(words) else ()
+    frequent = [place for place, firms in enumerate(found) if firms > FREQUENT]
+    if len(frequent) == len(words):
+        frequent.remove(max(frequent, key=lambda place: len(values[words[place]])))
+    return tuple(frequent)
 
 
 def _looked_up_to(wanted: LeadFilter, last: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
