@@ -127,7 +127,7 @@ def page(session: Session, actor: Actor, wanted: LeadFilter, *, order: str = "wa
     """One page of the leads that ``wanted`` describes, in one round trip, with a count that stops at a bound.
 
     The bound is COUNT_LIMIT, and SEARCH_COUNT_LIMIT where words are searched for, which takes a second round trip when
-    more leads have them than that, and one more for several words.
+    more leads have them than are looked up, and one more for several words.
 
     ``cursor`` goes on behind an earlier page at the cost of a first page. ``offset`` (rows) is for a jump into the
     middle, such as a bookmarked page; it walks the index, not the rows. ``limit`` is 1 to PAGE_LIMIT rows. Rows are
