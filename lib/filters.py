@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (ARRAY, UUID, BindParameter, ColumnElement, Select, Text, and_, bindparam, func, literal_column,
-                        or_, select)
+                        not_, or_, select)
 
 from lib.auth import Actor
 from lib.errors import Invalid
@@ -87,6 +87,11 @@ SEARCH_WORD = f"search{_WORD}"
 ANYBODY = uuid.UUID(int=0)
 
 
+def words(wanted: LeadFilter) -> list[str]:
+    """The words of a search, which all have to be found."""
+    return _words(wanted.search)
+
+
 def kept_apart(wanted: LeadFilter) -> tuple[LeadFilter, dict[str, Any]]:
     """The filter with whoever, when and what words left open, for a statement that is kept, and these by parameter.
 
@@ -125,6 +130,25 @@ def left_open(wanted: LeadFilter, *, last: Sequence[int] = ()) -> ColumnElement[
     return _all_of(bindparam("company", type_=UUID), wanted, last)
 
 
+def looked_up(wanted: LeadFilter, *, last: Sequence[int] = ()) -> list[ColumnElement[bool]]:
+    """The same in parts that have no lead in common, to be looked up one after the other.
+
+    Where there is one word to start from, these are the leads that have it themselves, and those whose firm has it.
+    With both in one condition the firms are an array that is gone through for each lead, thousands of them for a word
+    such as “GmbH”.
+    """
+    company = bindparam("company", type_=UUID)
+    patterns = _patterns("search", wanted.search)
+    first = [pattern for place, pattern in enumerate(patterns) if place not in last]
+    if len(first) != 1:
+        return [_all_of(company, wanted, last)]
+    besides = _all_of(company, replace(wanted, search=""))
+    others = [_is_found_on_the_way(company, patterns[place]) for place in last]
+    own = SEARCHED.like(first[0])
+    return [and_(besides, own, *others),
+            and_(besides, Lead.lead_company_id.in_(_firms_like(company, first[0])), not_(own), *others)]
+
+
 def _all_of(company: ColumnElement[uuid.UUID], wanted: LeadFilter, last: Sequence[int] = ()) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [Lead.company_id == company]
     if wanted.assigned_to is not None:
@@ -159,9 +183,8 @@ def _all_of(company: ColumnElement[uuid.UUID], wanted: LeadFilter, last: Sequenc
     for pattern in _patterns("company", wanted.company):
         conditions.append(_firm_is_like(company, pattern))
     for place, pattern in enumerate(_patterns("search", wanted.search)):
-        found = or_(SEARCHED.like(pattern), _firm_is_like(company, pattern))
-        # No index serves the truth of a condition, so the planner has to start from another one.
-        conditions.append(found.is_(True) if place in last else found)
+        conditions.append(_is_found_on_the_way(company, pattern) if place in last else
+                          or_(SEARCHED.like(pattern), _firm_is_like(company, pattern)))
     return and_(*conditions)
 
 
@@ -253,6 +276,11 @@ def _pattern(word: str) -> str:
 def _firm_is_like(company: ColumnElement[uuid.UUID], pattern: ColumnElement[str]) -> ColumnElement[bool]:
     # As an array the firms are looked up once, before the leads, and both halves of an OR can use an index.
     return Lead.lead_company_id == func.any(func.array(_firms_like(company, pattern).scalar_subquery()))
+
+
+def _is_found_on_the_way(company: ColumnElement[uuid.UUID], pattern: ColumnElement[str]) -> ColumnElement[bool]:
+    # No index serves this OR, so the planner has to start from something else; the firms are hashed once.
+    return or_(SEARCHED.like(pattern), Lead.lead_company_id.in_(_firms_like(company, pattern)))
 
 
 def _firms_like(company: ColumnElement[uuid.UUID], pattern: ColumnElement[str]) -> Select:

@@ -246,6 +246,7 @@ def test_a_word_that_many_firms_have_is_found_beside_one_that_few_have(session, 
 
 def test_a_search_that_more_leads_match_than_are_looked_up_still_gives_every_page(session, cast, monkeypatch):
     monkeypatch.setattr(lists, "SEARCH_COUNT_LIMIT", 2)
+    monkeypatch.setattr(lists, "LOOKED_UP", 3)
     made = {make_lead(session, cast.alice, first_name="Ada") for _ in range(5)}
     wanted = LeadFilter(search="ada")
 

@@ -218,6 +218,7 @@ def test_the_count_stops_one_past_its_limit(session, cast, monkeypatch, made, co
 @pytest.mark.parametrize("order", ["newest", "company", "owner", "score"])
 def test_what_a_search_finds_comes_in_order_whether_it_is_much_or_little(session, cast, monkeypatch, bound, order):
     monkeypatch.setattr(lists, "SEARCH_COUNT_LIMIT", bound)
+    monkeypatch.setattr(lists, "LOOKED_UP", bound)
     firms = [make_firm(session, cast.alice, "Acme"), None]
     for number in range(7):
         make_lead(session, cast.alice, first_name="Zyxw", score=number * 5 % 7, lead_company_id=firms[number % 2],
@@ -252,6 +253,27 @@ def test_words_that_many_firms_have_find_the_same_leads(session, cast, monkeypat
         assert set(lists.matching(session, cast.alice, wanted)) == set(found)
     finally:
         lists._firms_with.cache_clear()
+
+
+@pytest.mark.parametrize("bound", [1, 100])
+@pytest.mark.parametrize("order", ["newest", "company", "owner"])
+@pytest.mark.parametrize("words", ["kalb", "kalb foods", "ka"])
+def test_a_lead_that_has_a_word_as_its_firm_does_is_found_once(session, cast, monkeypatch, words, order, bound):
+    monkeypatch.setattr(lists, "SEARCH_COUNT_LIMIT", bound)
+    monkeypatch.setattr(lists, "LOOKED_UP", bound)
+    kalberg, foods = (make_firm(session, cast.alice, name) for name in ("Kalberg Foods", "Brimberg Foods"))
+    found = [make_lead(session, cast.alice, last_name="Kalb", lead_company_id=kalberg),
+             make_lead(session, cast.alice, last_name="Kalb", lead_company_id=foods),
+             make_lead(session, cast.alice, last_name="Ada", lead_company_id=kalberg)]
+    make_lead(session, cast.alice, last_name="Ada", lead_company_id=foods)
+    make_lead(session, cast.olga, last_name="Kalb", lead_company_id=make_firm(session, cast.olga, "Kalberg Foods"))
+    wanted = LeadFilter(search=words)
+
+    page = lists.page(session, cast.alice, wanted, order=order)
+
+    assert sorted(row.id for row in page.rows) == sorted(found) and page.count == min(3, bound + 1)
+    assert sorted(lists.matching(session, cast.alice, wanted)) == sorted(found)
+    assert len(lists.matching(session, cast.alice, wanted, limit=1)) == 2
 
 
 def test_a_page_behind_the_end_is_empty_and_still_counts_the_list(session, cast):

@@ -123,6 +123,8 @@ READS = {
     "page by cursor, recent": lambda s, crowd: _second_page(s, crowd, "recent"),
     "page by offset": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(), order="recent", offset=5000),
     "search": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(search="lovelace399")),
+    # Of more leads than are counted, which are looked up all the same.
+    "search for 1,375 leads": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(search="lovelace39")),
     "search for nobody": lambda s, crowd: lists.page(s, crowd.rep, LeadFilter(search="zzqxq")),
     "rows": lambda s, crowd: lists.rows(s, crowd.rep, crowd.mine[:50]),
     "find": lambda s, crowd: leads.find(s, crowd.rep, crowd.mine[0]),
@@ -204,6 +206,33 @@ def test_another_word_is_the_same_statement_and_planned_for_itself(connection, s
 
     assert [each.text for each in first] == [each.text for each in second]
     assert not any(each.is_prepared for each in first + second)
+
+
+@pytest.mark.parametrize("words", ["lovelace39", "firm", "lovelace39 firm", "zzqxq"])
+def test_a_search_never_goes_through_the_firms_it_found_for_each_lead(connection, session, crowd, monkeypatch,
+                                                                              words):
+    monkeypatch.setattr(lists, "FREQUENT", 0)
+    wanted = LeadFilter(search=words)
+
+    for statement in (each for call in (lists.page, lists.matching)
+                      for each in _sent(connection, session, lambda s, c, f=call: f(s, c.rep, wanted), crowd)):
+        plan = explain(connection, statement)
+        assert not re.search(r"Filter:.*lead_company_id = ANY", plan), plan
+
+
+@pytest.mark.parametrize("words", ["lovelace399", "Lovelace39", "a12_4", "ada1%", "e\\1", "zzqxq"])
+def test_a_search_finds_the_same_on_a_server_without_trigrams(connection, session, crowd, words):
+    def found():
+        page = lists.page(session, crowd.rep, LeadFilter(search=words))
+        return page.rows, page.count, sorted(lists.matching(session, crowd.rep, LeadFilter(search=words)))
+
+    with recorded(connection) as sent:
+        by_index = found()
+    assert "leads_full_search_idx" in explain(connection, sent[-1])
+
+    session.execute(text("DROP INDEX leads_full_search_idx, lead_companies_search_idx"))
+
+    assert found() == by_index
 
 
 def test_the_follow_ups_of_a_team_are_not_added_up_from_all_the_days_of_the_past(connection, session, crowd):
