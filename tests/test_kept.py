@@ -1,6 +1,7 @@
 """What speed rests on and needs no clock to hold: how often a page asks the database, and what a start loads."""
 
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -92,6 +93,18 @@ def test_a_tab_does_not_keep_the_lists_that_were_left_a_while_ago(session, cast,
 
     assert not app.exception and len({id(each) for each in opened}) == 6
     assert [bool(each.drawn and each.ids) for each in opened] == [False] * 3 + [True] * 3
+
+
+def test_objects_that_last_are_gone_through_once_and_not_again_and_again():
+    script = ("import contextlib, gc; from lib import errors, startup; held = []\n"
+              "with contextlib.suppress(errors.CannotStart): startup.start()\n"
+              "before = gc.get_stats()[1]['collections']\n"
+              "for _ in range(100): held.append([[] for _ in range(1_000)])\n"
+              "print(gc.get_stats()[1]['collections'] - before)")
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True,
+                          env=os.environ | {"DATABASE_URL": "mysql://nowhere"}).stdout
+
+    assert int(told) <= 1
 
 
 def test_what_only_some_pages_need_is_not_loaded_at_the_start():
