@@ -13,7 +13,7 @@ from benchmarks.serving import served
 from benchmarks.sessions import Crowd
 
 KINDS = (("floor", "the page", sessions.whole_page), ("My queue", "nothing changed", sessions.refresh),
-         ("My queue", "another list", sessions.other_list))
+         ("My queue", "as all day", sessions.day), ("My queue", "another list", sessions.other_list))
 HEADER = ("tabs at once", "page", "a run", "runs", "ms", "p95", "processor ms", "kB", "MB before", "all there",
           "in the end", "failed")
 STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]+): (?!BEGIN|COMMIT|ROLLBACK|SELECT 1\b|;|$)")

@@ -6,15 +6,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
+from streamlit.proto.Common_pb2 import StringArray
 from websockets.asyncio.client import connect
 
 from benchmarks.serving import EMAIL_HEADER, Served
 from benchmarks.wire import Tab, address
 
-# What is asked of a tab for its next run: the arguments of ``Tab.asks``, by how many runs it has had.
-Asks = Callable[[Tab, int], dict[str, Any]]
+# What is asked of a tab for its next run: the arguments of ``Tab.asks``, by how many runs it has had and by chance.
+Asks = Callable[[Tab, int, random.Random], dict[str, Any]]
 CONNECTS_WITHIN = 5.0
+# How often out of ten that somebody's page runs; a contact that was opened is saved the next time, which makes ten.
+DAY = {"refresh": 4, "edit": 3, "open a contact": 1, "another list": 1}
 
 
 @dataclass
@@ -31,18 +35,39 @@ class Crowd:
     """Before anybody came, when everybody had the page, and in the end."""
 
 
-def whole_page(_tab: Tab, _number: int) -> dict[str, Any]:
+def whole_page(_tab: Tab, _number: int, _chance: random.Random) -> dict[str, Any]:
     return {}
 
 
-def refresh(tab: Tab, _number: int) -> dict[str, Any]:
+def refresh(tab: Tab, _number: int, _chance: random.Random) -> dict[str, Any]:
     """What My Queue does by itself."""
     return {"fragment": tab.fragment}
 
 
-def other_list(tab: Tab, number: int) -> dict[str, Any]:
+def other_list(tab: Tab, number: int, _chance: random.Random) -> dict[str, Any]:
     """A click on one of the four numbers."""
     return {"clicked": ("open_ready", "open_mine")[number % 2]}
+
+
+def day(tab: Tab, number: int, chance: random.Random) -> dict[str, Any]:
+    """What people do all day long: wait, edit, log contacts, and now and then look at another list."""
+    opened = parse_qs(tab.query).get("form")
+    if opened:
+        # A browser says of these what they begin with; of others the server knows.
+        picked = {f"direction:{opened[0]}": "outbound", f"method:{opened[0]}": "email"}
+        return {"clicked": f"save:{opened[0]}",
+                "values": {key: {"string_array_value": StringArray(data=[label])} for key, label in picked.items()}}
+    [what] = chance.choices(list(DAY), list(DAY.values()))
+    row = chance.randrange(tab.rows[tab.grid])
+    match what:
+        case "edit":
+            status = ("qualified", "conversing")[number % 2]
+            return {"values": tab.types(row, status=status)}
+        case "open a contact":
+            return {"row": ("log", row)}
+        case "another list":
+            return other_list(tab, number, chance)
+    return refresh(tab, number, chance)
 
 
 def run(page: Served, emails: Sequence[str], asks: Asks, *, sessions: int, think: float, seconds: float) -> Crowd:
@@ -85,7 +110,7 @@ async def _visit(page: Served, email: str, asks: Asks, here: asyncio.Barrier, th
         runs, pause = 0, pick.random() * think
         while time.perf_counter() + pause < end:
             await asyncio.sleep(pause)
-            crowd.reruns.append(await rerun(**asks(tab, runs)))
+            crowd.reruns.append(await rerun(**asks(tab, runs, pick)))
             crowd.sizes.append(tab.received)
             runs, pause = runs + 1, think * (0.5 + pick.random())
         await asyncio.sleep(max(end - time.perf_counter(), 0))

@@ -18,6 +18,9 @@ READINESS_SECONDS = 1.0
 
 # Until changes are put together, each adds a row to what has to be summed up for a count.
 TIDIED_EVERY_SECONDS = 5
+# A run of a page makes thousands of objects and lets go of nearly all. Looked at after every 700, as is usual, they are
+# taken for lasting ones while it goes on, and then everything that 200 tabs hold is gone through every few seconds.
+LOOKED_AT_AFTER = 10_000
 # Machines leave a key with every call, so these are dropped while the app runs too.
 FORGOTTEN_EVERY_SECONDS = 3600
 
@@ -33,6 +36,7 @@ def start() -> None:
 
     Raises CannotStart with one plain sentence.
     """
+    gc.set_threshold(LOOKED_AT_AFTER)
     chosen = settings()
     logs.start(chosen.log_format, chosen.log_level)
     conninfo = postgres.ensure_running(chosen.data_folder) if chosen.is_demo else chosen.database_url

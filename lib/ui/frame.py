@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence, Set
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from sqlalchemy import Row
@@ -11,23 +11,14 @@ from sqlalchemy import Row
 from lib import leads
 from lib.ui import words
 
-if TYPE_CHECKING:
-    from lib.ui.grid import Listing
-
-
-def of(listing: "Listing", rows: Sequence[Row], values: Any) -> pd.DataFrame:
-    """The frame to draw: most runs change nothing in ``values``, and making it is a tenth of what such a run costs."""
-    # Not the rows themselves, which hold more than that and would stay in memory for each tab.
-    made_of = (values, set(listing.ticked), words.zone())
-    if listing.framed is None or listing.framed[0] != made_of:
-        listing.framed = made_of, make(listing.ticked, rows, made_of[-1])
-    return listing.framed[1]
-
 
 def make(ticked: Set[uuid.UUID], rows: Sequence[Row], zone: tzinfo) -> pd.DataFrame:
-    def column(values: Sequence[Any], kind: str = "object") -> pd.Series:
-        # Typed by hand, as a column without any value must not change the grid's identity.
-        return pd.Series(list(values), dtype=kind, index=index)
+    """The frame to draw. It is not kept for the next run: most runs draw no grid, and it takes as much memory as a tenth
+    of a tab."""
+    def column(values: Sequence[Any], kind: str = "object") -> pd.Index:
+        # Typed by hand, as a column without any value must not change the grid's identity. A frame takes in an Index as
+        # it is, while it looks at each Series' own index first, which takes longer than all the rest.
+        return pd.Index(values, dtype=kind)
 
     # As plain objects: Streamlit goes through the names of rows and columns one by one, several times for each run, and
     # pandas' own texts take ten times as long for that.
@@ -48,6 +39,6 @@ def make(ticked: Set[uuid.UUID], rows: Sequence[Row], zone: tzinfo) -> pd.DataFr
         "contacts": column([row.contact_count for row in rows], "int64"),
         "score": column([row.score for row in rows], "Int64"),
         "tags": column([list(row.tags or []) for row in rows]),
-    })
+    }, index=index, copy=False)
     frame.columns = frame.columns.astype("object")
     return frame

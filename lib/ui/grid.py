@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from sqlalchemy import Row
 
@@ -59,8 +58,6 @@ class Listing:
     digest: str = field(default="", repr=False)
     digested: list[uuid.UUID] | None = field(default=None, repr=False)
     """The ids that ``digest`` was made of."""
-    framed: tuple[Any, pd.DataFrame] | None = field(default=None, repr=False)
-    """What the frame was made of that was drawn last, and the frame."""
 
     @property
     def key(self) -> str:
@@ -100,7 +97,7 @@ class Listing:
 
     def forget(self) -> None:
         """Let go of what was drawn: Streamlit keeps every grid's callbacks, and so this, as long as the tab lives."""
-        self.ids, self.framed, self.drawn_beside, self.digested = [], None, None, None
+        self.ids, self.drawn_beside, self.digested = [], None, None
         for kept in (self.drawn, self.saved, self.handled, self.names, self.ticked):
             kept.clear()
 
@@ -119,7 +116,7 @@ def draw(desk: Desk, user_id: uuid.UUID, listing: Listing, rows: Sequence[Row], 
         listing.drawn, listing.saved = fresh, {}
 
     st.data_editor(
-        frame.of(listing, rows, (fresh, beside)), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
+        frame.make(listing.ticked, rows, words.zone()), key=listing.key, hide_index=True, num_rows="fixed", placeholder=" ",
         height=HEADER_HEIGHT + ROW_HEIGHT * min(len(rows), ROWS_VISIBLE) + 2, row_height=ROW_HEIGHT,
         column_config=_columns(desk, listing, rows, team),
         disabled=["name", "job_title", "company", "last_contact", "method", "contacts"],
