@@ -10,11 +10,12 @@ a reason to.
 import functools
 import select
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import psycopg
 import sqlalchemy
+from psycopg.pq import ExecStatus
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.expression import ReleaseSavepointClause, SavepointClause
@@ -33,12 +34,47 @@ class NeverSent(psycopg.OperationalError):
     """The connection was found broken before the end of the transaction was sent."""
 
 
+class _Together(psycopg.Pipeline):
+    """Sends all that is executed in it at once, when it is over.
+
+    psycopg's own sends each statement as it comes, and looks each time whether an answer is there: twice the calls of
+    the system, and a server that is woken up for each of them.
+    """
+
+    is_over = False
+
+    def _communicate_gen(self) -> Generator[Any, Any, None]:
+        if self.is_over:
+            while self.command_queue:
+                # Into libpq's own buffer, which grows as needed and loses nothing.
+                self.command_queue.popleft()()
+            yield from super()._communicate_gen()
+
+    def _exit_gen(self) -> Generator[Any, Any, None]:
+        self.is_over = True
+        yield from super()._exit_gen()
+
+
+class Cursor(psycopg.Cursor):
+    """Describes its columns by what SQLAlchemy looks at, their names and types. psycopg makes an object for each, which
+    takes a third as long as the whole statement for the columns of a lead."""
+
+    @property
+    def description(self) -> list[tuple] | None:
+        result = self.pgresult
+        if result is None or result.status != ExecStatus.TUPLES_OK:
+            return None
+        return [(result.fname(place).decode(), result.ftype(place), None, None, None, None, None)
+                for place in range(result.nfields)]
+
+
 class Connection(psycopg.Connection):
     """A connection that knows what has yet to be sent. It is in autocommit for psycopg, as ``send`` says BEGIN itself:
     psycopg would wait for the answer to its own."""
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self.cursor_factory = Cursor
         self.begin: str | None = "BEGIN"
         self.unbegun = False
         self.waiting: list[tuple[str, Any, bool]] = []
@@ -71,13 +107,21 @@ class Connection(psycopg.Connection):
         """Send everything that waits, and then what ``last`` does, in one go; the first error is raised."""
         waiting, unbegun = list(self.waiting), self.unbegun
         self.forget()
-        with self.pipeline():
-            if unbegun:
-                self.execute(self.begin)
-            for statement, parameters, is_many in waiting:
-                cursor = self.cursor()
-                (cursor.executemany if is_many else cursor.execute)(statement, parameters)
-            last()
+        self._pipeline = _Together(self)
+        try:
+            with self._pipeline:
+                if unbegun:
+                    self.say(self.begin)
+                for statement, parameters, is_many in waiting:
+                    cursor = self.cursor()
+                    (cursor.executemany if is_many else cursor.execute)(statement, parameters)
+                last()
+        finally:
+            self._pipeline = None
+
+    def say(self, command: str) -> None:
+        """Execute what has no parameters and no rows. A cursor would look into both, and prepare it."""
+        self.wait(self._exec_command(command))
 
     def commit(self) -> None:
         self.used_at = time.monotonic()
@@ -96,7 +140,7 @@ class Connection(psycopg.Connection):
             super().commit()
             return
         # As a statement: psycopg's own way would ask for an answer twice.
-        self.send(lambda: self.execute("COMMIT"))
+        self.send(lambda: self.say("COMMIT"))
 
     def rollback(self) -> None:
         self.used_at = time.monotonic()
