@@ -17,7 +17,8 @@ import psycopg
 import sqlalchemy
 from psycopg.pq import ExecStatus
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, PGExecutionContext_psycopg
+from sqlalchemy.engine.cursor import CursorResult
 from sqlalchemy.sql.expression import ReleaseSavepointClause, SavepointClause
 
 # How long an idle connection is believed in. One that the server has ended is noticed at once, as that makes it
@@ -28,6 +29,8 @@ ANSWER_LATER = {"answer_later": True}
 """The execution options of a statement that may wait for the next one."""
 PLAN_ANEW = {"plan_anew": True}
 """The execution options of a statement that is to be planned for its values each time, however often it is executed."""
+AS_BEFORE = "as_before"
+"""The execution option whose value is the ``Columns`` of a statement in the database's words."""
 
 
 class NeverSent(psycopg.OperationalError):
@@ -158,10 +161,36 @@ class Connection(psycopg.Connection):
         return bool(poll.poll(0))
 
 
+class Columns:
+    """What SQLAlchemy has worked out about the columns of a statement, the same each time it is executed."""
+
+    known: Any = None
+
+
+class _Result(CursorResult):
+    """The rows of a statement whose columns are worked out once."""
+
+    def _init_metadata(self, context: Any, described: Any) -> Any:
+        columns = context.execution_options[AS_BEFORE]
+        if columns.known is None:
+            columns.known = super()._init_metadata(context, context.cursor.description)
+        self._metadata = columns.known
+        return columns.known
+
+
+class _Execution(PGExecutionContext_psycopg):
+    def _setup_dml_or_text_result(self) -> CursorResult:
+        if AS_BEFORE not in self.execution_options:
+            return super()._setup_dml_or_text_result()
+        has_rows = self.cursor.pgresult.status == ExecStatus.TUPLES_OK
+        return _Result(self, self.cursor_fetch_strategy, () if has_rows else None)
+
+
 class Dialect(PGDialect_psycopg):
     """SQLAlchemy's own for psycopg, but for when things are sent."""
 
     supports_statement_cache = True
+    execution_ctx_cls = _Execution
 
     def set_isolation_level(self, dbapi_connection: Connection, level: str) -> None:
         super().set_isolation_level(dbapi_connection, level)
