@@ -80,7 +80,8 @@ class Connection(psycopg.Connection):
         self.cursor_factory = Cursor
         self.begin: str | None = "BEGIN"
         self.unbegun = False
-        self.waiting: list[tuple[str, Any, bool]] = []
+        self.waiting: list[tuple[str, Callable[[], Any]]] = []
+        """Statements that have yet to be sent, each with what executes it."""
         self.used_at = time.monotonic()
 
     def begins(self, how: str | None) -> None:
@@ -98,7 +99,7 @@ class Connection(psycopg.Connection):
 
     def forget_since(self, savepoint: str) -> bool:
         """Never send what came after this savepoint; whether the savepoint itself has been sent."""
-        for place, (statement, *_) in enumerate(self.waiting):
+        for place, (statement, _) in enumerate(self.waiting):
             if statement == savepoint:
                 del self.waiting[place:]
                 return False
@@ -115,9 +116,8 @@ class Connection(psycopg.Connection):
             with self._pipeline:
                 if unbegun:
                     self.say(self.begin)
-                for statement, parameters, is_many in waiting:
-                    cursor = self.cursor()
-                    (cursor.executemany if is_many else cursor.execute)(statement, parameters)
+                for _, execute in waiting:
+                    execute()
                 last()
         finally:
             self._pipeline = None
@@ -179,6 +179,12 @@ class _Result(CursorResult):
 
 
 class _Execution(PGExecutionContext_psycopg):
+    is_waiting = False
+
+    def _setup_result_proxy(self) -> CursorResult | None:
+        # Of what has yet to be sent there is no result, and its cursor stays open.
+        return None if self.is_waiting else super()._setup_result_proxy()
+
     def _setup_dml_or_text_result(self) -> CursorResult:
         if AS_BEFORE not in self.execution_options:
             return super()._setup_dml_or_text_result()
@@ -210,13 +216,14 @@ class Dialect(PGDialect_psycopg):
 
     def do_executemany(self, cursor: psycopg.Cursor, statement: str, parameters: Sequence[Mapping[str, Any]],
                        context: Any = None) -> None:
-        self._run(cursor, cursor.executemany, statement, parameters, context, is_many=True)
+        self._run(cursor, cursor.executemany, statement, parameters, context)
 
     def _run(self, cursor: psycopg.Cursor, run: Callable[[str, Any], Any], statement: str, parameters: Any,
-             context: Any, *, is_many: bool = False) -> None:
+             context: Any) -> None:
         connection = cursor.connection
         if context is not None and context.execution_options.get("answer_later") and connection.begin:
-            connection.waiting.append((statement, parameters, is_many))
+            connection.waiting.append((statement, functools.partial(run, statement, parameters)))
+            context.is_waiting = True
         elif isinstance(cursor, psycopg.ServerCursor):
             # Fetches piece by piece, which cannot be done while answers are collected.
             connection.send(lambda: None)
