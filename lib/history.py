@@ -3,7 +3,7 @@
 import functools
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ _UNDOING = _EVENTS.alias("undoing")
 
 # The events of a batch are counted this far.
 MOST_COUNTED = 1_000
+# A batch of so many events is read whole as soon as it is asked about.
+FEW = 100
 _EDITED = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "lead_company_id", "score", "tags",
            "notes", "source", "source_workflow")
 # What a timeline can be narrowed to, by what an event did, not by the action that did it: an outbound contact that
@@ -90,18 +92,24 @@ _RECORD = Write(insert(_EVENTS).from_select(
 # Lead by lead, as a batch can have many times the events that are asked for.
 _ASKED = func.unnest(bindparam("leads", type_=ARRAY(UUID(as_uuid=True)))).table_valued(
     column("lead", UUID(as_uuid=True)), name="asked").render_derived()
+_TOLD = tuple(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "detail",
+                                           "batch_id", "company_id"))
 _OF_LEAD = (
-    select(*(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "detail",
-                                          "batch_id", "company_id")))
+    select(*_TOLD)
     .where(_EVENTS.c.lead_id == _ASKED.c.lead).offset(0).lateral("of_lead")
 )
+_IN_BATCH = _EVENTS.c.company_id == bindparam("company"), _EVENTS.c.batch_id == bindparam("batch")
+_IS_MADE, _IS_LEAVING = _EVENTS.c.action == "created", func.coalesce(_EVENTS.c.detail.has_key("left"), False)
+_IS_UNDONE = (select(_UNDOING.c.id)
+              .where(_UNDOING.c.company_id == bindparam("company"), _UNDOING.c.undoes_batch_id == bindparam("batch"))
+              .exists().label("is_undone"))
+_EVENTS_OF_FEW = Read(
+    select(*_TOLD, _IS_MADE.label("is_made"), _IS_LEAVING.label("is_leaving"), _IS_UNDONE)
+    .where(*_IN_BATCH).limit(literal_column(str(FEW + 1))))
 _CONCERNED = Read(
-    select(_EVENTS.c.actor_id, _EVENTS.c.lead_id, func.bool_or(_EVENTS.c.action == "created").label("is_made"),
-           func.coalesce(func.bool_or(_EVENTS.c.detail.has_key("left")), False).label("is_leaving"),
-           select(_UNDOING.c.id).where(_UNDOING.c.company_id == bindparam("company"),
-                                       _UNDOING.c.undoes_batch_id == bindparam("batch")).exists().label("is_undone"))
-    .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.batch_id == bindparam("batch"))
-    .group_by(_EVENTS.c.actor_id, _EVENTS.c.lead_id))
+    select(_EVENTS.c.actor_id, _EVENTS.c.lead_id, func.bool_or(_IS_MADE).label("is_made"),
+           func.bool_or(_IS_LEAVING).label("is_leaving"), _IS_UNDONE)
+    .where(*_IN_BATCH).group_by(_EVENTS.c.actor_id, _EVENTS.c.lead_id))
 _COLUMN = bindparam("column", type_=Text)
 _LAST_CHANGE = Read(
     select(_USERS.c.name.label("actor"), _EVENTS.c.at, _EVENTS.c.after[_COLUMN].label("value"))
@@ -146,6 +154,8 @@ class Concerned:
     made: frozenset[uuid.UUID]
     is_undone: bool
     is_leaving: bool
+    events: Sequence[Row] | None = field(default=None, compare=False)
+    """All that it did, oldest first, where that is little; ``batch`` reads it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +216,23 @@ def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str,
 
 def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> Concerned:
     """Who did a batch, and the leads that it is about. Raises NotFound when the company has no such batch."""
-    rows = _CONCERNED.rows(session, {"company": actor.company_id, "batch": batch_id}).all()
+    asked = {"company": actor.company_id, "batch": batch_id}
+    rows = _EVENTS_OF_FEW.rows(session, asked).all()
     if not rows:
         raise NotFound("There is nothing to undo.")
-    return Concerned(rows[0].actor_id, [row.lead_id for row in rows],
+    events = _oldest_first(rows) if len(rows) <= FEW else None
+    if events is None:
+        rows = _CONCERNED.rows(session, asked).all()
+    return Concerned(rows[0].actor_id, list(dict.fromkeys(row.lead_id for row in rows)),
                      frozenset(row.lead_id for row in rows if row.is_made), rows[0].is_undone,
-                     any(row.is_leaving for row in rows))
+                     any(row.is_leaving for row in rows), events)
 
 
 def batch(session: Session, actor: Actor, batch_id: uuid.UUID, *, of: Sequence[uuid.UUID]) -> Sequence[Row]:
     """The events of a batch about these leads, oldest first."""
-    rows = _OF_BATCH.rows(session, {"company": actor.company_id, "batch": batch_id, "leads": list(of)}).all()
-    return sorted(rows, key=lambda row: row.id)
+    return _oldest_first(_OF_BATCH.rows(session, {"company": actor.company_id, "batch": batch_id,
+                                                  "leads": list(of)}).all())
+
+
+def _oldest_first(events: Sequence[Row]) -> list[Row]:
+    return sorted(events, key=lambda event: event.id)

@@ -73,7 +73,9 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     for chunk in leads.in_chunks(changed):
         locked = leads.lock(session, actor, chunk, refused)
         by_action: dict[str, list[Row]] = {}
-        for event in history.batch(session, actor, batch_id, of=chunk):
+        events = history.batch(session, actor, batch_id, of=chunk) if batch.events is None else [
+            event for event in batch.events if event.lead_id in locked]
+        for event in events:
             leavers |= {uuid.UUID(event.detail["left"])} if event.detail and "left" in event.detail else set()
             tag = tag or (event.detail or {}).get(tags.DETAIL)
             by_action.setdefault(event.action, []).append(event)

@@ -84,8 +84,8 @@ CALLS = {
         s, cast.alice, [lead], method="call", key=uuid.uuid4().hex)),
     # The lead, who is next, the last turn; the owner and the lead again, locked.
     "auto_assign": (6, a_lead, lambda s, cast, lead: assignment.auto_assign(s, cast.mona, lead)),
-    # What the batch is, the leads, what was done to them.
-    "undo": (4, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
+    # What the batch did, the leads.
+    "undo": (3, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
     # Who has the address, the firm, the lead.
     "create": (4, nothing, lambda s, cast, _: leads.create(
         s, cast.alice, {"email": f"{uuid.uuid4().hex}@new.example", "company": "Some Firm"})),
