@@ -26,8 +26,8 @@ SEARCH_MS = 15
 LEFT_OUT = {
     "part of another that is measured": (
         "leads.lock", "leads.hold_addresses", "leads.refuse_known", "history.record", "history.batch",
-        "history.concerned", "contacts.insert_contacts", "contacts.check_maker", "users.check_can_own", "users.find",
-        "firms.hold", "firms.made", "addresses.known_by_address", "bulk.change_each", "once.once", "once.was_used",
+        "history.concerned", "contacts.insert_contacts", "contacts.check_maker", "users.check_can_own", "users.checking_can_own",
+        "users.find", "firms.hold", "firms.made", "addresses.known_by_address", "bulk.change_each", "once.once", "once.was_used",
         "contact_changes.take_back", "contact_changes.put_back", "contact_changes.edit_back", "assignment.take_turns",
         "assignment.note_turns", "assignment.turns", "tags.note_undone", "settings_log.record", "settings_log.change",
         "leads.assign_each", "leads.create_once", "deliveries.deliver", "contacts.find"),

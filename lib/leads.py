@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import (ARRAY, UUID, Row, Text, any_, bindparam, insert, literal_column, null, select, text, union_all,
-                        update)
+from sqlalchemy import (ARRAY, UUID, Row, Text, any_, bindparam, literal_column, null, select, text, union_all, update)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -136,6 +136,11 @@ def duplicates(session: Session, actor: Actor, *, email: str | None = None,
     For a look before saving, so what is not an address is nobody's. LinkedIn addresses are compared as
     ``fields.linkedin_key`` has them.
     """
+    return _duplicates(session, actor, email, linkedin_url)()
+
+
+def _duplicates(session: Session, actor: Actor, email: str | None, linkedin_url: str | None) -> Callable[[], list[Row]]:
+    """``duplicates`` that go out with the next statement, and are answered when what is returned is called."""
     wanted = {}
     for name, value in (("email", email), ("linkedin_url", linkedin_url)):
         try:
@@ -145,8 +150,9 @@ def duplicates(session: Session, actor: Actor, *, email: str | None = None,
         if value is not None:
             wanted[name] = linkedin_key(value) if name == "linkedin_url" else value
     if not wanted:
-        return []
-    return list(_KNOWN[tuple(wanted)].rows(session, {"company": actor.company_id, **wanted}).all())
+        return list
+    found = _KNOWN[tuple(wanted)].ahead(session, {"company": actor.company_id, **wanted})
+    return lambda: list(found().all())
 
 
 def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
@@ -165,18 +171,19 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
         check_assign(actor, None, None, owner)
         cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
     hold_addresses(session, actor, [cleaned])
-    refuse_known(session, actor, cleaned)
+    refuse = _refusing_known(session, actor, cleaned)
+    held = firms.hold(session, actor, [firm]) if firm else {}
+    refuse()
     cleaned |= conversion.of_new(cleaned, now) | lost.of_new(cleaned, now)
-    try:
-        with session.begin_nested():
-            if firm:
-                cleaned["lead_company_id"] = firms.made(session, actor, [firm])[firm]
-            values = {"company_id": actor.company_id, **cleaned}
-            lead_id = _add(tuple(values)).now(session, {f"new_{name}": value for name, value in values.items()}).scalar_one()
-    except IntegrityError as error:
-        # Somebody else added the same address between the look and the write.
+    if firm:
+        cleaned["lead_company_id"] = held.get(firm) or firms.made(session, actor, [firm])[firm]
+    values = {"company_id": actor.company_id, **cleaned}
+    lead_id = _add(tuple(values)).now(
+        session, {f"new_{name}": value for name, value in values.items()}).scalar_one_or_none()
+    if lead_id is None:
+        # Somebody else has given a lead the same address between the look and the write.
         refuse_known(session, actor, cleaned)
-        raise Invalid("This lead could not be added.") from error
+        raise Invalid("This lead could not be added.")
     history.record(session, actor, batch_id or uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
     return lead_id
 
@@ -317,14 +324,16 @@ def assign_each(session: Session, actor: Actor, owners: Mapping[uuid.UUID, uuid.
     """
     now = now or datetime.now(UTC)
     batch_id = uuid.uuid4()
-    # In one order, so that two batches for the same colleagues cannot block each other.
-    for to in sorted({to for to in owners.values() if to is not None}):
-        users.check_can_own(session, actor, to)
+    # In one order, so that two batches for the same colleagues cannot block each other; and before any lead.
+    checks = [users.checking_can_own(session, actor, to) for to in sorted({to for to in owners.values() if to is not None})]
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
     done = 0
     for chunk in in_chunks(owners):
-        for lead in lock(session, actor, chunk, refused).values():
+        locked = lock(session, actor, chunk, refused)
+        while checks:
+            checks.pop(0)()
+        for lead in locked.values():
             held, to = lead.assigned_to_user_id, owners[lead.id]
             if held == to or (is_by_turn and held is not None):
                 continue
@@ -380,7 +389,9 @@ def write(session: Session, changes: Iterable[Change]) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _add(names: tuple[str, ...]) -> Write:
+    """Add a lead with these columns, unless another has its e-mail address."""
     return Write(insert(_LEADS).values({name: bindparam(f"new_{name}", type_=_LEADS.c[name].type) for name in names})
+                 .on_conflict_do_nothing(index_elements=["company_id", "email"], index_where=text("email IS NOT NULL"))
                  .returning(_LEADS.c.id))
 
 
@@ -425,12 +436,22 @@ def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any
 
 def refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:
     """Raise Duplicate when another lead than ``but`` has this e-mail or LinkedIn address."""
-    for other in duplicates(session, actor, email=values.get("email"), linkedin_url=values.get("linkedin_url")):
-        if other.id == but:
-            continue
-        what = "e-mail address" if other.same == "email" else "LinkedIn address"
-        raise Duplicate(f"{name_of(other)} already has the {what} {values[other.same]}.", lead_id=other.id,
-                        field=other.same)
+    _refusing_known(session, actor, values, but=but)()
+
+
+def _refusing_known(session: Session, actor: Actor, values: Mapping[str, Any], *,
+                    but: uuid.UUID | None = None) -> Callable[[], None]:
+    """``refuse_known`` that goes out with the next statement, and refuses when what is returned is called."""
+    known = _duplicates(session, actor, values.get("email"), values.get("linkedin_url"))
+
+    def refuse() -> None:
+        for other in known():
+            if other.id == but:
+                continue
+            what = "e-mail address" if other.same == "email" else "LinkedIn address"
+            raise Duplicate(f"{name_of(other)} already has the {what} {values[other.same]}.", lead_id=other.id,
+                            field=other.same)
+    return refuse
 
 
 def _refuse_twice(email: str, changes: Iterable[Change]) -> None:

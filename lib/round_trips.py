@@ -181,9 +181,18 @@ class _Result(CursorResult):
 class _Execution(PGExecutionContext_psycopg):
     is_waiting = False
 
-    def _setup_result_proxy(self) -> CursorResult | None:
+    def _setup_result_proxy(self) -> Any:
         # Of what has yet to be sent there is no result, and its cursor stays open.
-        return None if self.is_waiting else super()._setup_result_proxy()
+        return self.arrived if self.is_waiting else super()._setup_result_proxy()
+
+    def arrived(self) -> CursorResult:
+        """The rows of a statement that went out with a later one; it is sent now where nothing has come since."""
+        try:
+            if self.cursor.pgresult is None:
+                self.cursor.connection.send(lambda: None)
+            return super()._setup_result_proxy()
+        except BaseException as error:
+            self.root_connection._handle_dbapi_exception(error, self.statement, self.parameters, self.cursor, self)
 
     def _setup_dml_or_text_result(self) -> CursorResult:
         if AS_BEFORE not in self.execution_options:

@@ -43,7 +43,7 @@ class _Kept:
         as_sent = {name: _preparation(compiled.binds.get(name), dialect) for name in state.parameters}
         known = {name: value if value is None or as_sent[name] is None else as_sent[name](value)
                  for name, value in state.parameters.items()}
-        return state.statement, known, {name: prepare for name, prepare in as_sent.items() if prepare and name in left_open}
+        return state.statement, known, {name: as_sent[name] for name in left_open if as_sent.get(name)}
 
 
 class Read(_Kept):
@@ -59,6 +59,11 @@ class Read(_Kept):
     def rows(self, session: Session, values: Mapping[str, Any] = NOTHING) -> CursorResult:
         """Execute it with these values for its parameters; one round trip."""
         return self._execute(session, values, self._options)
+
+    def ahead(self, session: Session, values: Mapping[str, Any]) -> Callable[[], CursorResult]:
+        """Have it executed with the next statement; what is returned is called for the rows after that."""
+        found = self._execute(session, values, {**self._options, **ANSWER_LATER})
+        return found if callable(found) else lambda: found
 
 
 class Write(_Kept):

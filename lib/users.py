@@ -2,7 +2,7 @@
 
 import string
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -106,14 +106,24 @@ def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str
 
     Raises NotFound for anybody outside the company, and Invalid for somebody who has left and for a service user.
     """
-    row = _FIND_AND_KEEP.rows(session, {"company": actor.company_id, "user": user_id}).one_or_none()
-    if row is None:
-        raise NotFound("There is no such colleague.")
-    if not row.is_active:
-        raise Invalid.field(field, f"{row.name} no longer works here and cannot be given leads.")
-    if row.is_service:
-        raise Invalid.field(field, f"{row.name} is a service user and cannot be given leads.")
-    return _member(row)
+    return checking_can_own(session, actor, user_id, field)()
+
+
+def checking_can_own(session: Session, actor: Actor, user_id: uuid.UUID,
+                     field: str = "assigned_to_user_id") -> Callable[[], Member]:
+    """``check_can_own`` that goes out with the next statement, and is answered when what is returned is called."""
+    found = _FIND_AND_KEEP.ahead(session, {"company": actor.company_id, "user": user_id})
+
+    def answer() -> Member:
+        row = found().one_or_none()
+        if row is None:
+            raise NotFound("There is no such colleague.")
+        if not row.is_active:
+            raise Invalid.field(field, f"{row.name} no longer works here and cannot be given leads.")
+        if row.is_service:
+            raise Invalid.field(field, f"{row.name} is a service user and cannot be given leads.")
+        return _member(row)
+    return answer
 
 
 def demo_identities(session: Session) -> list[Row]:

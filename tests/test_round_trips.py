@@ -77,17 +77,17 @@ CALLS = {
     "edit": (2, a_lead, lambda s, cast, lead: leads.edit(s, cast.alice, [Edit(lead, "status", ANYTHING, "qualified")])),
     "log_contact": (2, a_lead, lambda s, cast, lead: contacts.log_contact(s, cast.alice, [lead], method="call")),
     "enrich": (2, a_lead, lambda s, cast, lead: deliveries.enrich(s, cast.alice, lead, {"headcount": 12})),
-    # The new owner comes first.
-    "assign": (3, a_lead, lambda s, cast, lead: leads.assign(s, cast.mona, [lead], to=cast.bob.user_id)),
-    # So does the key.
+    # The new owner is locked before it.
+    "assign": (2, a_lead, lambda s, cast, lead: leads.assign(s, cast.mona, [lead], to=cast.bob.user_id)),
+    # The key comes first.
     "log_contact with a key": (3, a_lead, lambda s, cast, lead: contacts.log_contact(
         s, cast.alice, [lead], method="call", key=uuid.uuid4().hex)),
-    # The lead, who is next, the last turn; the owner and the lead again, locked.
-    "auto_assign": (6, a_lead, lambda s, cast, lead: assignment.auto_assign(s, cast.mona, lead)),
+    # The lead, who is next, the last turn; the owner with the lead, locked.
+    "auto_assign": (5, a_lead, lambda s, cast, lead: assignment.auto_assign(s, cast.mona, lead)),
     # What the batch did, the leads.
     "undo": (3, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
-    # Who has the address, the firm, the lead.
-    "create": (4, nothing, lambda s, cast, _: leads.create(
+    # Who has the address, with the firm; the lead.
+    "create": (3, nothing, lambda s, cast, _: leads.create(
         s, cast.alice, {"email": f"{uuid.uuid4().hex}@new.example", "company": "Some Firm"})),
 }
 
