@@ -325,7 +325,7 @@ def assign_each(session: Session, actor: Actor, owners: Mapping[uuid.UUID, uuid.
     now = now or datetime.now(UTC)
     batch_id = uuid.uuid4()
     # In one order, so that two batches for the same colleagues cannot block each other; and before any lead.
-    checks = [users.checking_can_own(session, actor, to) for to in sorted({to for to in owners.values() if to is not None})]
+    checks = [users.checking_can_own(session, actor, to) for to in sorted(set(owners.values()) - {None})]
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
     done = 0
