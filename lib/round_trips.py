@@ -55,7 +55,14 @@ class _Together(psycopg.Pipeline):
 
     def _exit_gen(self) -> Generator[Any, Any, None]:
         self.is_over = True
-        yield from super()._exit_gen()
+        self._enqueue_sync()
+        try:
+            yield from self._communicate_gen()
+        except BaseException:
+            yield from self._fetch_gen(flush=True)
+            raise
+        # The server answers a Sync by itself; psycopg would ask it to once more.
+        yield from self._fetch_gen(flush=False)
 
 
 class Cursor(psycopg.Cursor):
