@@ -4,12 +4,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Select, Text, bindparam, func, literal_column, select, true
+from sqlalchemy import ARRAY, ColumnElement, Row, Text, bindparam, func, literal_column, select, true
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
 from lib.fields import CHECKS, linkedin_key
 from lib.models import LINKEDIN_KEY, Lead, User
+from lib.statements import Read
 
 # So many leads with the same LinkedIn address are looked at; one would be right.
 MOST_TWINS = 5
@@ -18,7 +19,7 @@ _KEY = literal_column(LINKEDIN_KEY)
 _LEADS = Lead.__table__
 
 
-def _leads_by(condition: ColumnElement[Any], locks: bool) -> Select:
+def _leads_by(condition: ColumnElement[Any], locks: bool) -> Read:
     """The company's leads for which ``condition`` is one of the values that are wanted.
 
     Asked for value by value, which leaves the planner no choice but the index: a join or a list could also be answered
@@ -32,7 +33,7 @@ def _leads_by(condition: ColumnElement[Any], locks: bool) -> Select:
                     _LEADS.c.linkedin_url.is_not(None) if condition is _KEY else true())
              .order_by(_LEADS.c.created_at, _LEADS.c.id).limit(MOST_TWINS))
     found = (found.with_for_update(of=_LEADS) if locks else found).lateral("found")
-    return select(*found.c).select_from(wanted).join(found, true())
+    return Read(select(*found.c).select_from(wanted).join(found, true()))
 
 
 _BY_EMAIL = {locks: _leads_by(_LEADS.c.email, locks) for locks in (False, True)}
@@ -47,6 +48,5 @@ def known_by_address(session: Session, actor: Actor, found: Sequence[Mapping[str
     found: dict[uuid.UUID, Row] = {}
     for statement, wanted in ((_BY_EMAIL[locks], emails), (_BY_LINK[locks], links)):
         if wanted:
-            found |= {row.id: row for row in session.execute(
-                statement, {"company": actor.company_id, "wanted": wanted})}
+            found |= {row.id: row for row in statement.rows(session, {"company": actor.company_id, "wanted": wanted})}
     return sorted(found.values(), key=lambda row: (row.created_at, row.id))

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, UUID, Insert, Row, Text, any_, bindparam, insert, select, tuple_
+from sqlalchemy import ARRAY, UUID, Row, Text, any_, bindparam, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from lib import conversion, history, leads, lists, lost, once, users, writes
@@ -24,8 +24,7 @@ from lib.history import Change, Outcome, Refusal
 from lib.lost import Because
 from lib.models import ContactAttempt, ContactOutcome, Direction, Lead, LeadCompany, Method, Status, User
 from lib.outcomes import ANSWERED, LEAVE, SUMMARIES, status_after
-from lib.round_trips import ANSWER_LATER
-from lib.statements import Read
+from lib.statements import Read, Write
 
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 NO_SUCH_CONTACT = "There is no such contact, or it has been removed."
@@ -170,7 +169,7 @@ def insert_contacts(session: Session, actor: Actor, batch_id: uuid.UUID,
         return
     rows = [{"company_id": actor.company_id, "batch_id": batch_id, **contact, "lead_id": change.lead_id}
             for change, contact in logged]
-    session.execute(_add(tuple(rows[0])), {"rows": writes.as_json(rows)})
+    _add(tuple(rows[0])).later(session, {"rows": writes.as_json(rows)})
     # After the contacts: one that converts its lead is the last touch itself.
     write_summaries(session, locked, [change for change, _ in logged], now=now, **lost_by)
 
@@ -187,9 +186,8 @@ def write_summaries(session: Session, locked: Mapping[uuid.UUID, Row], changes: 
 
 
 @functools.lru_cache(maxsize=16)
-def _add(names: tuple[str, ...]) -> Insert:
-    return insert(_ATTEMPTS).from_select(
-        list(names), select(*writes.table_of(_ATTEMPTS, names).c)).execution_options(**ANSWER_LATER)
+def _add(names: tuple[str, ...]) -> Write:
+    return Write(insert(_ATTEMPTS).from_select(list(names), select(*writes.table_of(_ATTEMPTS, names).c)))
 
 
 def _log(session: Session, actor: Actor, lead_ids: Sequence[uuid.UUID], contact: dict[str, Any],

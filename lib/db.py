@@ -7,7 +7,7 @@ draw inside one: Streamlit stops a script by raising out of any ``st.*`` call, w
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import cast
 
 import psycopg
@@ -103,18 +103,22 @@ def transaction() -> Iterator[Session]:
     """
     bind = engine()
     with _counted():
-        with _in_plain_words():
+        try:
             connection = bind.connect() if isinstance(bind, Engine) else bind
+        except (PoolTimeout, DBAPIError) as error:
+            _raise_in_plain_words(error)
+            raise
         # Within the open transaction of a test this is a savepoint.
         own = connection.begin() if isinstance(bind, Engine) else connection.begin_nested()
+        is_committing = False
         try:
-            with _in_plain_words():
-                yield cast(Session, _Session(connection))
-            with _in_plain_words(committing=True):
-                own.commit()
-        except BaseException:
+            yield cast(Session, _Session(connection))
+            is_committing = True
+            own.commit()
+        except BaseException as error:
             with _quietly():
                 own.rollback()
+            _raise_in_plain_words(error, is_committing)
             raise
         finally:
             if connection is not bind:
@@ -151,38 +155,29 @@ def _counted() -> Iterator[None]:
             _idle.notify_all()
 
 
-@contextmanager
-def _in_plain_words(committing: bool = False) -> Iterator[None]:
-    try:
-        yield
-    except PoolTimeout as error:
+def _raise_in_plain_words(error: BaseException, is_committing: bool = False) -> None:
+    """Raise what an error of the database means for whoever waits; nothing for any other error."""
+    if isinstance(error, PoolTimeout):
         raise DatabaseUnavailable("Too many people are waiting for the database. Nothing was saved; "
                                   "please try again.") from error
-    except (OperationalError, InterfaceError) as error:
+    if isinstance(error, OperationalError | InterfaceError):
         if isinstance(error.orig, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
             raise DatabaseUnavailable("The database took too long. Nothing was saved; please try again.") from error
         if isinstance(error.orig, psycopg.errors.DeadlockDetected | psycopg.errors.SerializationFailure):
             raise DatabaseUnavailable("Somebody else was saving the same thing at this moment. Nothing was saved; "
                                       "please try again.") from error
         # What the server itself has told, such as a full disk, undid all of it; no answer at all may mean either.
-        if committing and error.connection_invalidated and not isinstance(error.orig, round_trips.NeverSent):
+        if is_committing and error.connection_invalidated and not isinstance(error.orig, round_trips.NeverSent):
             raise OutcomeUnknown("The connection broke while saving, so it is not certain that the change was "
                                  "kept.") from error
         raise DatabaseUnavailable("The database does not answer. Nothing was saved; please try again.") from error
-    except InternalError as error:
-        # These two are of the database's state as well: the server ended a transaction that stood idle, or was made a
-        # standby in a failover. Either way nothing was written.
-        if isinstance(error.orig, psycopg.errors.IdleInTransactionSessionTimeout
-                      | psycopg.errors.ReadOnlySqlTransaction):
-            raise DatabaseUnavailable("The database does not answer. Nothing was saved; "
-                                      "please try again.") from error
-        raise
+    # These two are of the database's state as well: the server ended a transaction that stood idle, or was made a
+    # standby in a failover. Either way nothing was written.
+    if isinstance(error, InternalError) and isinstance(
+            error.orig, psycopg.errors.IdleInTransactionSessionTimeout | psycopg.errors.ReadOnlySqlTransaction):
+        raise DatabaseUnavailable("The database does not answer. Nothing was saved; please try again.") from error
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
+def _quietly() -> suppress:
     """A rollback on a connection that is already gone has nothing left to do."""
-    try:
-        yield
-    except DBAPIError:
-        pass
+    return suppress(DBAPIError)

@@ -7,24 +7,23 @@ from sqlalchemy import ARRAY, Text, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from lib.auth import Actor
-from lib.round_trips import ANSWER_LATER
+from lib.statements import Read, Write
 
 CHUNK = 1_000
 
 # The database puts names into small letters, for the index and for Python's sake: the two have different rules.
-_FIND = text("""
+_FIND = Read(text("""
     SELECT given.name, (SELECT firm.id FROM lead_companies AS firm
                         WHERE firm.company_id = :company AND lower(firm.name) = lower(given.name)
                         ORDER BY firm.created_at, firm.id LIMIT 1) AS id
-    FROM unnest(:names) AS given (name)""").bindparams(bindparam("names", type_=ARRAY(Text)))
-_MAKE = text("""
+    FROM unnest(:names) AS given (name)""").bindparams(bindparam("names", type_=ARRAY(Text))))
+_MAKE = Write(text("""
     INSERT INTO lead_companies (company_id, name)
     SELECT DISTINCT ON (lower(given.name)) :company, given.name
     FROM unnest(:names) WITH ORDINALITY AS given (name, place) ORDER BY lower(given.name), given.place
-    """).bindparams(bindparam("names", type_=ARRAY(Text)))
-
-_HOLD = select(func.pg_advisory_xact_lock(func.hashtextextended(func.unnest(
-    bindparam("locks", type_=ARRAY(Text))), 0))).execution_options(**ANSWER_LATER)
+    """).bindparams(bindparam("names", type_=ARRAY(Text))))
+_HOLD = Write(select(func.pg_advisory_xact_lock(func.hashtextextended(func.unnest(
+    bindparam("locks", type_=ARRAY(Text))), 0))))
 
 
 def made(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid.UUID]:
@@ -36,7 +35,7 @@ def made(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid
         there = _find(session, actor, missing[start:start + CHUNK])
         still = [name for name in missing[start:start + CHUNK] if name not in there]
         if still:
-            session.execute(_MAKE, {"company": actor.company_id, "names": still})
+            _MAKE.later(session, {"company": actor.company_id, "names": still})
             there |= _find(session, actor, still)
         found |= there
     return found
@@ -53,7 +52,7 @@ def hold(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid
     missing = [name for name in names if name not in found]
     locks = sorted({f"{actor.company_id}/{name.lower()}" for name in missing})[:CHUNK]
     if locks:
-        session.execute(_HOLD, {"locks": locks})
+        _HOLD.later(session, {"locks": locks})
         found |= _find(session, actor, missing)
     return found
 
@@ -61,6 +60,6 @@ def hold(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid
 def _find(session: Session, actor: Actor, names: Sequence[str]) -> dict[str, uuid.UUID]:
     found = {}
     for start in range(0, len(names), CHUNK):
-        rows = session.execute(_FIND, {"company": actor.company_id, "names": list(names[start:start + CHUNK])})
+        rows = _FIND.rows(session, {"company": actor.company_id, "names": list(names[start:start + CHUNK])})
         found |= {row.name: row.id for row in rows if row.id is not None}
     return found

@@ -3,7 +3,7 @@
 import functools
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +16,7 @@ from lib.auth import Actor
 from lib.errors import Invalid, LeadDeskError, NotFound
 from lib.fields import to_json
 from lib.models import ContactAttempt, LeadCompany, LeadEvent, User
-from lib.round_trips import ANSWER_LATER
-from lib.statements import Read
+from lib.statements import Read, Write
 
 # From the tables, not from the classes, and put together only once: that would take longer than the database needs.
 _EVENTS, _USERS = LeadEvent.__table__, User.__table__
@@ -26,6 +25,8 @@ _UNDOING = _EVENTS.alias("undoing")
 
 # The events of a batch are counted this far.
 MOST_COUNTED = 1_000
+# A batch of so many events is read whole as soon as it is asked about.
+FEW = 100
 _EDITED = ("first_name", "last_name", "job_title", "email", "phone", "linkedin_url", "lead_company_id", "score", "tags",
            "notes", "source", "source_workflow")
 # What a timeline can be narrowed to, by what an event did, not by the action that did it: an outbound contact that
@@ -82,27 +83,33 @@ def _timeline(kind: str | None, goes_on: bool) -> Read:
 _GIVEN = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(
     column("lead_id", UUID(as_uuid=True)), column("before", JSONB), column("after", JSONB), column("detail", JSONB),
     name="given").render_derived(with_types=True)
-_RECORD = insert(_EVENTS).from_select(
+_RECORD = Write(insert(_EVENTS).from_select(
     ["company_id", "batch_id", "undoes_batch_id", "actor_id", "source", "action", "at", "lead_id", "before", "after",
      "detail"],
     select(*(bindparam(name, type_=_EVENTS.c[column_].type) for name, column_ in (
         ("company", "company_id"), ("batch", "batch_id"), ("undoes", "undoes_batch_id"), ("actor", "actor_id"),
-        ("source", "source"), ("action", "action"), ("at", "at"))), *_GIVEN.c)).execution_options(**ANSWER_LATER)
+        ("source", "source"), ("action", "action"), ("at", "at"))), *_GIVEN.c)))
 # Lead by lead, as a batch can have many times the events that are asked for.
 _ASKED = func.unnest(bindparam("leads", type_=ARRAY(UUID(as_uuid=True)))).table_valued(
     column("lead", UUID(as_uuid=True)), name="asked").render_derived()
+_TOLD = tuple(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "detail",
+                                           "batch_id", "company_id"))
 _OF_LEAD = (
-    select(*(_EVENTS.c[name] for name in ("id", "lead_id", "actor_id", "action", "before", "after", "detail",
-                                          "batch_id", "company_id")))
+    select(*_TOLD)
     .where(_EVENTS.c.lead_id == _ASKED.c.lead).offset(0).lateral("of_lead")
 )
-_CONCERNED = (
-    select(_EVENTS.c.actor_id, _EVENTS.c.lead_id, func.bool_or(_EVENTS.c.action == "created").label("is_made"),
-           func.coalesce(func.bool_or(_EVENTS.c.detail.has_key("left")), False).label("is_leaving"),
-           select(_UNDOING.c.id).where(_UNDOING.c.company_id == bindparam("company"),
-                                       _UNDOING.c.undoes_batch_id == bindparam("batch")).exists().label("is_undone"))
-    .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.batch_id == bindparam("batch"))
-    .group_by(_EVENTS.c.actor_id, _EVENTS.c.lead_id))
+_IN_BATCH = _EVENTS.c.company_id == bindparam("company"), _EVENTS.c.batch_id == bindparam("batch")
+_IS_MADE, _IS_LEAVING = _EVENTS.c.action == "created", func.coalesce(_EVENTS.c.detail.has_key("left"), False)
+_IS_UNDONE = (select(_UNDOING.c.id)
+              .where(_UNDOING.c.company_id == bindparam("company"), _UNDOING.c.undoes_batch_id == bindparam("batch"))
+              .exists().label("is_undone"))
+_EVENTS_OF_FEW = Read(
+    select(*_TOLD, _IS_MADE.label("is_made"), _IS_LEAVING.label("is_leaving"), _IS_UNDONE)
+    .where(*_IN_BATCH).limit(literal_column(str(FEW + 1))))
+_CONCERNED = Read(
+    select(_EVENTS.c.actor_id, _EVENTS.c.lead_id, func.bool_or(_IS_MADE).label("is_made"),
+           func.bool_or(_IS_LEAVING).label("is_leaving"), _IS_UNDONE)
+    .where(*_IN_BATCH).group_by(_EVENTS.c.actor_id, _EVENTS.c.lead_id))
 _COLUMN = bindparam("column", type_=Text)
 _LAST_CHANGE = Read(
     select(_USERS.c.name.label("actor"), _EVENTS.c.at, _EVENTS.c.after[_COLUMN].label("value"))
@@ -110,8 +117,8 @@ _LAST_CHANGE = Read(
     .where(_EVENTS.c.company_id == bindparam("company"), _EVENTS.c.lead_id == bindparam("lead"),
            _EVENTS.c.after.has_key(_COLUMN))
     .order_by(_EVENTS.c.id.desc()).limit(literal_column("1")))
-_OF_BATCH = select(_OF_LEAD).select_from(_ASKED).join(_OF_LEAD, true()).where(
-    _OF_LEAD.c.company_id == bindparam("company"), _OF_LEAD.c.batch_id == bindparam("batch"))
+_OF_BATCH = Read(select(_OF_LEAD).select_from(_ASKED).join(_OF_LEAD, true()).where(
+    _OF_LEAD.c.company_id == bindparam("company"), _OF_LEAD.c.batch_id == bindparam("batch")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,8 @@ class Concerned:
     made: frozenset[uuid.UUID]
     is_undone: bool
     is_leaving: bool
+    events: Sequence[Row] | None = field(default=None, compare=False)
+    """All that it did, oldest first, where that is little; ``batch`` reads it otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +182,8 @@ def record(session: Session, actor: Actor, batch_id: uuid.UUID, action: str, cha
              "after": {column: to_json(value) for column, value in change.after.items()},
              "detail": change.detail} for change in changes]
     if rows:
-        session.execute(_RECORD, {"company": actor.company_id, "batch": batch_id, "undoes": undoes, "source": actor.source,
-                                  "actor": actor.user_id, "action": action, "at": now, "rows": rows})
+        _RECORD.later(session, {"company": actor.company_id, "batch": batch_id, "undoes": undoes, "source": actor.source,
+                                "actor": actor.user_id, "action": action, "at": now, "rows": rows})
 
 
 def timeline(session: Session, actor: Actor, lead_id: uuid.UUID, *, kind: str | None = None, limit: int = 50,
@@ -207,15 +216,23 @@ def last_change(session: Session, actor: Actor, lead_id: uuid.UUID, column: str,
 
 def concerned(session: Session, actor: Actor, batch_id: uuid.UUID) -> Concerned:
     """Who did a batch, and the leads that it is about. Raises NotFound when the company has no such batch."""
-    rows = session.execute(_CONCERNED, {"company": actor.company_id, "batch": batch_id}).all()
+    asked = {"company": actor.company_id, "batch": batch_id}
+    rows = _EVENTS_OF_FEW.rows(session, asked).all()
     if not rows:
         raise NotFound("There is nothing to undo.")
-    return Concerned(rows[0].actor_id, [row.lead_id for row in rows],
+    events = _oldest_first(rows) if len(rows) <= FEW else None
+    if events is None:
+        rows = _CONCERNED.rows(session, asked).all()
+    return Concerned(rows[0].actor_id, list(dict.fromkeys(row.lead_id for row in rows)),
                      frozenset(row.lead_id for row in rows if row.is_made), rows[0].is_undone,
-                     any(row.is_leaving for row in rows))
+                     any(row.is_leaving for row in rows), events)
 
 
 def batch(session: Session, actor: Actor, batch_id: uuid.UUID, *, of: Sequence[uuid.UUID]) -> Sequence[Row]:
     """The events of a batch about these leads, oldest first."""
-    rows = session.execute(_OF_BATCH, {"company": actor.company_id, "batch": batch_id, "leads": list(of)}).all()
-    return sorted(rows, key=lambda row: row.id)
+    return _oldest_first(_OF_BATCH.rows(session, {"company": actor.company_id, "batch": batch_id,
+                                                  "leads": list(of)}).all())
+
+
+def _oldest_first(events: Sequence[Row]) -> list[Row]:
+    return sorted(events, key=lambda event: event.id)

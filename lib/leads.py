@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import (ARRAY, UUID, Row, Text, Update, any_, bindparam, insert, literal_column, null, select, text,
-                        union_all, update)
+from sqlalchemy import (ARRAY, UUID, Row, Text, any_, bindparam, literal_column, null, select, text, union_all, update)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -24,8 +24,7 @@ from lib.history import Change, Outcome, Refusal
 from lib.lost import Because
 from lib.models import LINKEDIN_KEY, Lead, LeadCompany, User
 from lib.outcomes import check_moves_on
-from lib.round_trips import ANSWER_LATER
-from lib.statements import Read
+from lib.statements import Read, Write
 
 CHUNK = 1_000
 NO_SUCH_LEAD = "There is no such lead."
@@ -48,7 +47,7 @@ _FIND = Read(
     .outerjoin(_USERS, _USERS.c.id == _LEADS.c.assigned_to_user_id)
     .where(_OF_COMPANY, _LEADS.c.id == bindparam("lead"))
 )
-_LOCK = (
+_LOCK = Read(
     # Not joins: a row that had to be waited for is read again, but not the rows that it was joined with.
     select(_LEADS,
            select(_USERS.c.name).where(_USERS.c.id == _LEADS.c.assigned_to_user_id).scalar_subquery().label("owner"),
@@ -58,7 +57,6 @@ _LOCK = (
     .with_for_update(of=_LEADS)
 )
 
-_ADD = insert(_LEADS).returning(_LEADS.c.id)
 _SAME = {
     "email": _LEADS.c.email == bindparam("email"),
     "linkedin_url": (literal_column(LINKEDIN_KEY) == bindparam("linkedin_url")) & _LEADS.c.linkedin_url.is_not(None),
@@ -68,13 +66,15 @@ _DUPLICATES = {
                  literal_column(f"'{name}'").label("same")).where(_OF_COMPANY, same).limit(3)
     for name, same in _SAME.items()
 }
-_DUPLICATES_OF_BOTH = union_all(*(each.subquery().select() for each in _DUPLICATES.values()))
+# By the fields that are wanted.
+_KNOWN = {(name,): Read(query) for name, query in _DUPLICATES.items()} | {
+    tuple(_DUPLICATES): Read(union_all(*(each.subquery().select() for each in _DUPLICATES.values())))}
 
-_HOLD_LINE = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))").execution_options(**ANSWER_LATER)
-_HOLD = text("""
+_HOLD_LINE = Write(text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))"))
+_HOLD = Write(text("""
     SELECT pg_advisory_xact_lock_shared(hashtextextended(:line, 0))
     UNION ALL SELECT pg_advisory_xact_lock(hashtextextended(held.key, 0)) FROM unnest(:keys) AS held (key)
-    """).bindparams(bindparam("keys", type_=ARRAY(Text))).execution_options(**ANSWER_LATER)
+    """).bindparams(bindparam("keys", type_=ARRAY(Text))))
 
 # Told how many leads are done so far; it may raise to break the work off.
 Progress = Callable[[int], None]
@@ -136,6 +136,11 @@ def duplicates(session: Session, actor: Actor, *, email: str | None = None,
     For a look before saving, so what is not an address is nobody's. LinkedIn addresses are compared as
     ``fields.linkedin_key`` has them.
     """
+    return _duplicates(session, actor, email, linkedin_url)()
+
+
+def _duplicates(session: Session, actor: Actor, email: str | None, linkedin_url: str | None) -> Callable[[], list[Row]]:
+    """``duplicates`` that go out with the next statement, and are answered when what is returned is called."""
     wanted = {}
     for name, value in (("email", email), ("linkedin_url", linkedin_url)):
         try:
@@ -145,9 +150,9 @@ def duplicates(session: Session, actor: Actor, *, email: str | None = None,
         if value is not None:
             wanted[name] = linkedin_key(value) if name == "linkedin_url" else value
     if not wanted:
-        return []
-    query = _DUPLICATES_OF_BOTH if len(wanted) == 2 else _DUPLICATES[next(iter(wanted))]
-    return list(session.execute(query, {"company": actor.company_id, **wanted}).all())
+        return list
+    found = _KNOWN[tuple(wanted)].ahead(session, {"company": actor.company_id, **wanted})
+    return lambda: list(found().all())
 
 
 def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
@@ -166,17 +171,19 @@ def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: 
         check_assign(actor, None, None, owner)
         cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
     hold_addresses(session, actor, [cleaned])
-    refuse_known(session, actor, cleaned)
+    refuse = _refusing_known(session, actor, cleaned)
+    held = firms.hold(session, actor, [firm]) if firm else {}
+    refuse()
     cleaned |= conversion.of_new(cleaned, now) | lost.of_new(cleaned, now)
-    try:
-        with session.begin_nested():
-            if firm:
-                cleaned["lead_company_id"] = firms.made(session, actor, [firm])[firm]
-            lead_id = session.scalars(_ADD, {"company_id": actor.company_id, **cleaned}).one()
-    except IntegrityError as error:
-        # Somebody else added the same address between the look and the write.
+    if firm:
+        cleaned["lead_company_id"] = held.get(firm) or firms.made(session, actor, [firm])[firm]
+    values = {"company_id": actor.company_id, **cleaned}
+    lead_id = _add(tuple(values)).now(
+        session, {f"new_{name}": value for name, value in values.items()}).scalar_one_or_none()
+    if lead_id is None:
+        # Somebody else has given a lead the same address between the look and the write.
         refuse_known(session, actor, cleaned)
-        raise Invalid("This lead could not be added.") from error
+        raise Invalid("This lead could not be added.")
     history.record(session, actor, batch_id or uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
     return lead_id
 
@@ -197,11 +204,11 @@ def hold_addresses(session: Session, actor: Actor, new: Sequence[Mapping[str, An
     """
     line = {"line": f"{actor.company_id}/new leads"}
     if len(new) > 1:
-        session.execute(_HOLD_LINE, line)
+        _HOLD_LINE.later(session, line)
         return
     keys = sorted({f"{actor.company_id}/{key}" for lead in new
                    for key in (lead.get("email"), linkedin_key(lead.get("linkedin_url"))) if key})
-    session.execute(_HOLD, line | {"keys": keys})
+    _HOLD.later(session, line | {"keys": keys})
 
 
 def create_once(session: Session, actor: Actor, key: str, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
@@ -317,14 +324,16 @@ def assign_each(session: Session, actor: Actor, owners: Mapping[uuid.UUID, uuid.
     """
     now = now or datetime.now(UTC)
     batch_id = uuid.uuid4()
-    # In one order, so that two batches for the same colleagues cannot block each other.
-    for to in sorted({to for to in owners.values() if to is not None}):
-        users.check_can_own(session, actor, to)
+    # In one order, so that two batches for the same colleagues cannot block each other; and before any lead.
+    checks = [users.checking_can_own(session, actor, to) for to in sorted(set(owners.values()) - {None})]
     changes: dict[uuid.UUID, Change] = {}
     refused: list[Refusal] = []
     done = 0
     for chunk in in_chunks(owners):
-        for lead in lock(session, actor, chunk, refused).values():
+        locked = lock(session, actor, chunk, refused)
+        while checks:
+            checks.pop(0)()
+        for lead in locked.values():
             held, to = lead.assigned_to_user_id, owners[lead.id]
             if held == to or (is_by_turn and held is not None):
                 continue
@@ -353,8 +362,7 @@ def lock(session: Session, actor: Actor, lead_ids: Iterable[uuid.UUID], refused:
     Rows are locked in the order of their ids, so that two batches over the same leads cannot block each other.
     """
     wanted = list(dict.fromkeys(lead_ids))
-    found = session.execute(_LOCK, {"company": actor.company_id, "leads": wanted}).all()
-    locked = {row.id: row for row in found}
+    locked = {row.id: row for row in _LOCK.rows(session, {"company": actor.company_id, "leads": wanted}).all()}
     refused.extend(Refusal(lead_id, "", NotFound(NO_SUCH_LEAD)) for lead_id in wanted if lead_id not in locked)
     return locked
 
@@ -368,11 +376,11 @@ def write(session: Session, changes: Iterable[Change]) -> None:
         statement = _set(tuple(sorted((column, value is None) for column, value in values.items())))
         given = {"leads": lead_ids} | {f"to_{column}": value for column, value in values.items() if value is not None}
         if "email" not in values:
-            session.execute(statement, given, execution_options=ANSWER_LATER)
+            statement.later(session, given)
             continue
         try:
             with session.begin_nested():
-                session.execute(statement, given)
+                statement.now(session, given)
         except IntegrityError as error:
             # Somebody else took the address between the look and the write.
             raise Duplicate(f"Another lead has just been given the e-mail address {values['email']}.",
@@ -380,11 +388,19 @@ def write(session: Session, changes: Iterable[Change]) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _set(columns: tuple[tuple[str, bool], ...]) -> Update:
+def _add(names: tuple[str, ...]) -> Write:
+    """Add a lead with these columns, unless another has its e-mail address."""
+    return Write(insert(_LEADS).values({name: bindparam(f"new_{name}", type_=_LEADS.c[name].type) for name in names})
+                 .on_conflict_do_nothing(index_elements=["company_id", "email"], index_where=text("email IS NOT NULL"))
+                 .returning(_LEADS.c.id))
+
+
+@functools.lru_cache(maxsize=256)
+def _set(columns: tuple[tuple[str, bool], ...]) -> Write:
     """Set these columns, each to NULL or to what is given. NULL is said outright: a JSONB column would be given JSON's
     own null, which IS NULL does not find."""
-    return update(_LEADS).where(_AMONG).values(
-        {name: null() if is_null else bindparam(f"to_{name}", type_=_LEADS.c[name].type) for name, is_null in columns})
+    return Write(update(_LEADS).where(_AMONG).values(
+        {name: null() if is_null else bindparam(f"to_{name}", type_=_LEADS.c[name].type) for name, is_null in columns}))
 
 
 def _who_has(session: Session, lead_ids: Sequence[uuid.UUID], email: str) -> uuid.UUID | None:
@@ -420,12 +436,22 @@ def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any
 
 def refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:
     """Raise Duplicate when another lead than ``but`` has this e-mail or LinkedIn address."""
-    for other in duplicates(session, actor, email=values.get("email"), linkedin_url=values.get("linkedin_url")):
-        if other.id == but:
-            continue
-        what = "e-mail address" if other.same == "email" else "LinkedIn address"
-        raise Duplicate(f"{name_of(other)} already has the {what} {values[other.same]}.", lead_id=other.id,
-                        field=other.same)
+    _refusing_known(session, actor, values, but=but)()
+
+
+def _refusing_known(session: Session, actor: Actor, values: Mapping[str, Any], *,
+                    but: uuid.UUID | None = None) -> Callable[[], None]:
+    """``refuse_known`` that goes out with the next statement, and refuses when what is returned is called."""
+    known = _duplicates(session, actor, values.get("email"), values.get("linkedin_url"))
+
+    def refuse() -> None:
+        for other in known():
+            if other.id == but:
+                continue
+            what = "e-mail address" if other.same == "email" else "LinkedIn address"
+            raise Duplicate(f"{name_of(other)} already has the {what} {values[other.same]}.", lead_id=other.id,
+                            field=other.same)
+    return refuse
 
 
 def _refuse_twice(email: str, changes: Iterable[Change]) -> None:

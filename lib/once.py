@@ -19,22 +19,22 @@ from lib.auth import Actor
 from lib.errors import Invalid, KeyReused
 from lib.fields import to_json
 from lib.models import ApiToken, IdempotencyKey
-from lib.round_trips import ANSWER_LATER
+from lib.statements import Read, Write
 
 # How long forms can come back from a restart, and machines repeat a call.
 KEPT, KEPT_FOR_TOKENS = timedelta(days=7), timedelta(hours=25)
 
 _KEYS = IdempotencyKey.__table__
 _MINE = _KEYS.c.owner_id == bindparam("owner"), _KEYS.c.key == bindparam("called")
-_CLAIM = (
+_CLAIM = Write(
     insert(_KEYS)
     .values(owner_id=bindparam("owner"), key=bindparam("called"), company_id=bindparam("company"),
             request_hash=bindparam("hash"), answer={})
     .on_conflict_do_nothing()
     .returning(_KEYS.c.key)
 )
-_FIRST = select(_KEYS.c.request_hash, _KEYS.c.answer).where(*_MINE)
-_ANSWER = update(_KEYS).where(*_MINE).values(answer=bindparam("given")).execution_options(**ANSWER_LATER)
+_FIRST = Read(select(_KEYS.c.request_hash, _KEYS.c.answer).where(*_MINE))
+_ANSWER = Write(update(_KEYS).where(*_MINE).values(answer=bindparam("given")))
 
 
 def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
@@ -53,8 +53,8 @@ def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
     request_hash = hashlib.sha256(packed).digest()
     mine = {"owner": owner, "called": key}
     claim = mine | {"company": actor.company_id, "hash": request_hash}
-    while session.execute(_CLAIM, claim).one_or_none() is None:
-        first = session.execute(_FIRST, mine).one_or_none()
+    while _CLAIM.now(session, claim).one_or_none() is None:
+        first = _FIRST.rows(session, mine).one_or_none()
         if first is None:
             # Old keys are dropped at any moment, also in this one; then it is free.
             continue
@@ -62,7 +62,7 @@ def once(session: Session, actor: Actor, key: str, request: Mapping[str, Any],
             raise KeyReused("This form was already sent with other contents. Open it again to send another.")
         return first.answer
     answer = act()
-    session.execute(_ANSWER, mine | {"given": answer})
+    _ANSWER.later(session, mine | {"given": answer})
     return answer
 
 

@@ -10,13 +10,15 @@ a reason to.
 import functools
 import select
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import psycopg
 import sqlalchemy
+from psycopg.pq import ExecStatus
 from sqlalchemy.dialects import registry
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, PGExecutionContext_psycopg
+from sqlalchemy.engine.cursor import CursorResult
 from sqlalchemy.sql.expression import ReleaseSavepointClause, SavepointClause
 
 # How long an idle connection is believed in. One that the server has ended is noticed at once, as that makes it
@@ -27,10 +29,53 @@ ANSWER_LATER = {"answer_later": True}
 """The execution options of a statement that may wait for the next one."""
 PLAN_ANEW = {"plan_anew": True}
 """The execution options of a statement that is to be planned for its values each time, however often it is executed."""
+AS_BEFORE = "as_before"
+"""The execution option whose value is the ``Columns`` of a statement in the database's words."""
 
 
 class NeverSent(psycopg.OperationalError):
     """The connection was found broken before the end of the transaction was sent."""
+
+
+class _Together(psycopg.Pipeline):
+    """Sends all that is executed in it at once, when it is over.
+
+    psycopg's own sends each statement as it comes, and looks each time whether an answer is there: twice the calls of
+    the system, and a server that is woken up for each of them.
+    """
+
+    is_over = False
+
+    def _communicate_gen(self) -> Generator[Any, Any, None]:
+        if self.is_over:
+            while self.command_queue:
+                # Into libpq's own buffer, which grows as needed and loses nothing.
+                self.command_queue.popleft()()
+            yield from super()._communicate_gen()
+
+    def _exit_gen(self) -> Generator[Any, Any, None]:
+        self.is_over = True
+        self._enqueue_sync()
+        try:
+            yield from self._communicate_gen()
+        except BaseException:
+            yield from self._fetch_gen(flush=True)
+            raise
+        # The server answers a Sync by itself; psycopg would ask it to once more.
+        yield from self._fetch_gen(flush=False)
+
+
+class Cursor(psycopg.Cursor):
+    """Describes its columns by what SQLAlchemy looks at, their names and types. psycopg makes an object for each, which
+    takes a third as long as the whole statement for the columns of a lead."""
+
+    @property
+    def description(self) -> list[tuple] | None:
+        result = self.pgresult
+        if result is None or result.status != ExecStatus.TUPLES_OK:
+            return None
+        return [(result.fname(place).decode(), result.ftype(place), None, None, None, None, None)
+                for place in range(result.nfields)]
 
 
 class Connection(psycopg.Connection):
@@ -39,9 +84,11 @@ class Connection(psycopg.Connection):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self.cursor_factory = Cursor
         self.begin: str | None = "BEGIN"
         self.unbegun = False
-        self.waiting: list[tuple[str, Any, bool]] = []
+        self.waiting: list[tuple[str, Callable[[], Any]]] = []
+        """Statements that have yet to be sent, each with what executes it."""
         self.used_at = time.monotonic()
 
     def begins(self, how: str | None) -> None:
@@ -59,7 +106,7 @@ class Connection(psycopg.Connection):
 
     def forget_since(self, savepoint: str) -> bool:
         """Never send what came after this savepoint; whether the savepoint itself has been sent."""
-        for place, (statement, *_) in enumerate(self.waiting):
+        for place, (statement, _) in enumerate(self.waiting):
             if statement == savepoint:
                 del self.waiting[place:]
                 return False
@@ -71,13 +118,20 @@ class Connection(psycopg.Connection):
         """Send everything that waits, and then what ``last`` does, in one go; the first error is raised."""
         waiting, unbegun = list(self.waiting), self.unbegun
         self.forget()
-        with self.pipeline():
-            if unbegun:
-                self.execute(self.begin)
-            for statement, parameters, is_many in waiting:
-                cursor = self.cursor()
-                (cursor.executemany if is_many else cursor.execute)(statement, parameters)
-            last()
+        self._pipeline = _Together(self)
+        try:
+            with self._pipeline:
+                if unbegun:
+                    self.say(self.begin)
+                for _, execute in waiting:
+                    execute()
+                last()
+        finally:
+            self._pipeline = None
+
+    def say(self, command: str) -> None:
+        """Execute what has no parameters and no rows. A cursor would look into both, and prepare it."""
+        self.wait(self._exec_command(command))
 
     def commit(self) -> None:
         self.used_at = time.monotonic()
@@ -96,7 +150,7 @@ class Connection(psycopg.Connection):
             super().commit()
             return
         # As a statement: psycopg's own way would ask for an answer twice.
-        self.send(lambda: self.execute("COMMIT"))
+        self.send(lambda: self.say("COMMIT"))
 
     def rollback(self) -> None:
         self.used_at = time.monotonic()
@@ -114,10 +168,51 @@ class Connection(psycopg.Connection):
         return bool(poll.poll(0))
 
 
+class Columns:
+    """What SQLAlchemy has worked out about the columns of a statement, the same each time it is executed."""
+
+    known: Any = None
+
+
+class _Result(CursorResult):
+    """The rows of a statement whose columns are worked out once."""
+
+    def _init_metadata(self, context: Any, described: Any) -> Any:
+        columns = context.execution_options[AS_BEFORE]
+        if columns.known is None:
+            columns.known = super()._init_metadata(context, context.cursor.description)
+        self._metadata = columns.known
+        return columns.known
+
+
+class _Execution(PGExecutionContext_psycopg):
+    is_waiting = False
+
+    def _setup_result_proxy(self) -> Any:
+        # Of what has yet to be sent there is no result, and its cursor stays open.
+        return self.arrived if self.is_waiting else super()._setup_result_proxy()
+
+    def arrived(self) -> CursorResult:
+        """The rows of a statement that went out with a later one; it is sent now where nothing has come since."""
+        try:
+            if self.cursor.pgresult is None:
+                self.cursor.connection.send(lambda: None)
+            return super()._setup_result_proxy()
+        except BaseException as error:
+            self.root_connection._handle_dbapi_exception(error, self.statement, self.parameters, self.cursor, self)
+
+    def _setup_dml_or_text_result(self) -> CursorResult:
+        if AS_BEFORE not in self.execution_options:
+            return super()._setup_dml_or_text_result()
+        has_rows = self.cursor.pgresult.status == ExecStatus.TUPLES_OK
+        return _Result(self, self.cursor_fetch_strategy, () if has_rows else None)
+
+
 class Dialect(PGDialect_psycopg):
     """SQLAlchemy's own for psycopg, but for when things are sent."""
 
     supports_statement_cache = True
+    execution_ctx_cls = _Execution
 
     def set_isolation_level(self, dbapi_connection: Connection, level: str) -> None:
         super().set_isolation_level(dbapi_connection, level)
@@ -137,13 +232,14 @@ class Dialect(PGDialect_psycopg):
 
     def do_executemany(self, cursor: psycopg.Cursor, statement: str, parameters: Sequence[Mapping[str, Any]],
                        context: Any = None) -> None:
-        self._run(cursor, cursor.executemany, statement, parameters, context, is_many=True)
+        self._run(cursor, cursor.executemany, statement, parameters, context)
 
     def _run(self, cursor: psycopg.Cursor, run: Callable[[str, Any], Any], statement: str, parameters: Any,
-             context: Any, *, is_many: bool = False) -> None:
+             context: Any) -> None:
         connection = cursor.connection
         if context is not None and context.execution_options.get("answer_later") and connection.begin:
-            connection.waiting.append((statement, parameters, is_many))
+            connection.waiting.append((statement, functools.partial(run, statement, parameters)))
+            context.is_waiting = True
         elif isinstance(cursor, psycopg.ServerCursor):
             # Fetches piece by piece, which cannot be done while answers are collected.
             connection.send(lambda: None)

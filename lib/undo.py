@@ -16,10 +16,9 @@ from lib.history import Change, Outcome, Refusal
 from lib.leavers import come_back
 from lib.leads import Progress
 from lib.models import Lead, LeadEvent
-from lib.round_trips import ANSWER_LATER
+from lib.statements import Write
 
-
-_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))").execution_options(**ANSWER_LATER)
+_TAKE_TURN = Write(text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))"))
 
 
 class AlreadyUndone(LeadDeskError):
@@ -39,7 +38,7 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     """
     now = now or datetime.now(UTC)
     # Undos of the same batch take turns: the second sees what the first one did, also when that left no event.
-    session.execute(_TAKE_TURN, {"line": f"undo/{batch_id}"})
+    _TAKE_TURN.later(session, {"line": f"undo/{batch_id}"})
     batch = history.concerned(session, actor, batch_id)
     if not may_undo(actor, batch.actor_id):
         raise NotAllowed("Only the person who did this, or a team lead, can undo it.")
@@ -74,7 +73,9 @@ def undo(session: Session, actor: Actor, batch_id: uuid.UUID, *, progress: Progr
     for chunk in leads.in_chunks(changed):
         locked = leads.lock(session, actor, chunk, refused)
         by_action: dict[str, list[Row]] = {}
-        for event in history.batch(session, actor, batch_id, of=chunk):
+        events = history.batch(session, actor, batch_id, of=chunk) if batch.events is None else [
+            event for event in batch.events if event.lead_id in locked]
+        for event in events:
             leavers |= {uuid.UUID(event.detail["left"])} if event.detail and "left" in event.detail else set()
             tag = tag or (event.detail or {}).get(tags.DETAIL)
             by_action.setdefault(event.action, []).append(event)

@@ -2,7 +2,7 @@
 
 import string
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,8 +29,8 @@ _TEAM = (
     .order_by(func.lower(_USERS.c.name), _USERS.c.id)
 )
 _IS_ME, _HAS_MY_ADDRESS = _ME.c.id == bindparam("user"), func.lower(_ME.c.email) == bindparam("email")
-_TEAM_OF_ID, _TEAM_OF_ADDRESS = _TEAM.where(_IS_ME), _TEAM.where(_HAS_MY_ADDRESS)
-_TEAM_OF_BOTH = _TEAM.where(_IS_ME, _HAS_MY_ADDRESS)
+_TEAM_OF_ID, _TEAM_OF_ADDRESS = Read(_TEAM.where(_IS_ME)), Read(_TEAM.where(_HAS_MY_ADDRESS))
+_TEAM_OF_BOTH = Read(_TEAM.where(_IS_ME, _HAS_MY_ADDRESS))
 # A to Z only: the database makes a k of the sign for Kelvin too, and whose address has that is somebody else.
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _ROLES = {role.value: role for role in Role}
@@ -40,11 +40,11 @@ _DIRECTORY = Read(
         "most_open_leads", "last_assigned_at")))
     .where(_USERS.c.company_id == bindparam("company"))
     .order_by(func.lower(_USERS.c.name), _USERS.c.id))
-_FIND = (
+_ONE = (
     select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _USERS.c.is_active, _USERS.c.is_service)
     .where(_USERS.c.company_id == bindparam("company"), _USERS.c.id == bindparam("user"))
 )
-_FIND_AND_KEEP = _FIND.with_for_update(read=True, key_share=False)
+_FIND, _FIND_AND_KEEP = Read(_ONE), Read(_ONE.with_for_update(read=True, key_share=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ def sign_in(session: Session, user_id: uuid.UUID, signed_in: SignIn | None = Non
     signed out since.
     """
     if signed_in is None:
-        return _actor(session.execute(_TEAM_OF_ID, {"user": user_id}).all(), None)
-    return _actor(session.execute(_TEAM_OF_BOTH, {"user": user_id, "email": _small(signed_in.email)}).all(), signed_in)
+        return _actor(_TEAM_OF_ID.rows(session, {"user": user_id}).all(), None)
+    return _actor(_TEAM_OF_BOTH.rows(session, {"user": user_id, "email": _small(signed_in.email)}).all(), signed_in)
 
 
 def sign_in_by_address(session: Session, signed_in: SignIn) -> tuple[Actor, list[Member]]:
     """The same for whoever has the e-mail address, letter case aside, that somebody signed in with."""
-    return _actor(session.execute(_TEAM_OF_ADDRESS, {"email": _small(signed_in.email)}).all(), signed_in)
+    return _actor(_TEAM_OF_ADDRESS.rows(session, {"email": _small(signed_in.email)}).all(), signed_in)
 
 
 def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> None:
@@ -89,7 +89,7 @@ def sign_out_everywhere(session: Session, actor: Actor, *, now: datetime) -> Non
 
 def find(session: Session, actor: Actor, user_id: uuid.UUID) -> Member:
     """A colleague. Raises NotFound for anybody outside the company, in the words for somebody who does not exist."""
-    row = session.execute(_FIND, {"company": actor.company_id, "user": user_id}).one_or_none()
+    row = _FIND.rows(session, {"company": actor.company_id, "user": user_id}).one_or_none()
     if row is None:
         raise NotFound("There is no such colleague.")
     return _member(row)
@@ -106,14 +106,24 @@ def check_can_own(session: Session, actor: Actor, user_id: uuid.UUID, field: str
 
     Raises NotFound for anybody outside the company, and Invalid for somebody who has left and for a service user.
     """
-    row = session.execute(_FIND_AND_KEEP, {"company": actor.company_id, "user": user_id}).one_or_none()
-    if row is None:
-        raise NotFound("There is no such colleague.")
-    if not row.is_active:
-        raise Invalid.field(field, f"{row.name} no longer works here and cannot be given leads.")
-    if row.is_service:
-        raise Invalid.field(field, f"{row.name} is a service user and cannot be given leads.")
-    return _member(row)
+    return checking_can_own(session, actor, user_id, field)()
+
+
+def checking_can_own(session: Session, actor: Actor, user_id: uuid.UUID,
+                     field: str = "assigned_to_user_id") -> Callable[[], Member]:
+    """``check_can_own`` that goes out with the next statement, and is answered when what is returned is called."""
+    found = _FIND_AND_KEEP.ahead(session, {"company": actor.company_id, "user": user_id})
+
+    def answer() -> Member:
+        row = found().one_or_none()
+        if row is None:
+            raise NotFound("There is no such colleague.")
+        if not row.is_active:
+            raise Invalid.field(field, f"{row.name} no longer works here and cannot be given leads.")
+        if row.is_service:
+            raise Invalid.field(field, f"{row.name} is a service user and cannot be given leads.")
+        return _member(row)
+    return answer
 
 
 def demo_identities(session: Session) -> list[Row]:

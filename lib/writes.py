@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Insert, Table, TableValuedAlias, Update, bindparam, column, func, select, text, update
+from sqlalchemy import Table, TableValuedAlias, bindparam, column, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -20,6 +20,7 @@ from lib.fields import to_json
 from lib.history import Change
 from lib.models import Lead
 from lib.round_trips import ANSWER_LATER
+from lib.statements import Write
 
 _LEADS = Lead.__table__
 
@@ -39,7 +40,7 @@ def add(session: Session, rows: Sequence[Mapping[str, Any]]) -> set[uuid.UUID]:
     """
     if not rows:
         return set()
-    return set(session.scalars(_add(tuple(rows[0])), {"rows": as_json(rows)}))
+    return set(_add(tuple(rows[0])).now(session, {"rows": as_json(rows)}).scalars())
 
 
 def change_each(session: Session, changes: Sequence[Change]) -> list[tuple[Change, LeadDeskError]]:
@@ -54,11 +55,11 @@ def change_each(session: Session, changes: Sequence[Change]) -> list[tuple[Chang
     for names, group in alike.items():
         given = {"rows": as_json([{"id": change.lead_id, **change.after} for change in group])}
         if "email" not in names:
-            session.execute(_change(names), given, execution_options=ANSWER_LATER)
+            _change(names).later(session, given)
             continue
         try:
             with session.begin_nested():
-                session.execute(_change(names), given)
+                _change(names).now(session, given)
         except IntegrityError:
             # One of them is in the way of all; one after the other shows which.
             refused += _one_by_one(session, group)
@@ -79,17 +80,18 @@ def _one_by_one(session: Session, changes: Sequence[Change]) -> list[tuple[Chang
 
 
 @functools.lru_cache(maxsize=64)
-def _add(names: tuple[str, ...]) -> Insert:
+def _add(names: tuple[str, ...]) -> Write:
     given = table_of(_LEADS, names)
-    return (insert(_LEADS).from_select(list(names), select(*(given.c[name] for name in names)))
-            .on_conflict_do_nothing(index_elements=["company_id", "email"], index_where=text("email IS NOT NULL"))
-            .returning(_LEADS.c.id))
+    return Write(
+        insert(_LEADS).from_select(list(names), select(*(given.c[name] for name in names)))
+        .on_conflict_do_nothing(index_elements=["company_id", "email"], index_where=text("email IS NOT NULL"))
+        .returning(_LEADS.c.id))
 
 
 @functools.lru_cache(maxsize=64)
-def _change(names: tuple[str, ...]) -> Update:
+def _change(names: tuple[str, ...]) -> Write:
     given = table_of(_LEADS, ("id", *names))
-    return update(_LEADS).where(_LEADS.c.id == given.c.id).values({name: given.c[name] for name in names})
+    return Write(update(_LEADS).where(_LEADS.c.id == given.c.id).values({name: given.c[name] for name in names}))
 
 
 def table_of(table: Table, names: tuple[str, ...]) -> TableValuedAlias:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, Integer, Text, bindparam, text
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from lib import assignment, contacts, db, deliveries, leads, lists, round_trips, undo, users
@@ -14,6 +14,7 @@ from lib.config import Settings
 from lib.errors import DatabaseUnavailable, OutcomeUnknown
 from lib.leads import ANYTHING, Edit
 from lib.round_trips import ANSWER_LATER
+from lib.statements import Read
 from tests.factories import Cast, make_lead
 from tests.way import Way, counted
 
@@ -77,17 +78,17 @@ CALLS = {
     "edit": (2, a_lead, lambda s, cast, lead: leads.edit(s, cast.alice, [Edit(lead, "status", ANYTHING, "qualified")])),
     "log_contact": (2, a_lead, lambda s, cast, lead: contacts.log_contact(s, cast.alice, [lead], method="call")),
     "enrich": (2, a_lead, lambda s, cast, lead: deliveries.enrich(s, cast.alice, lead, {"headcount": 12})),
-    # The new owner comes first.
-    "assign": (3, a_lead, lambda s, cast, lead: leads.assign(s, cast.mona, [lead], to=cast.bob.user_id)),
-    # So does the key.
+    # The new owner is locked before it.
+    "assign": (2, a_lead, lambda s, cast, lead: leads.assign(s, cast.mona, [lead], to=cast.bob.user_id)),
+    # The key comes first.
     "log_contact with a key": (3, a_lead, lambda s, cast, lead: contacts.log_contact(
         s, cast.alice, [lead], method="call", key=uuid.uuid4().hex)),
-    # The lead, who is next, the last turn; the owner and the lead again, locked.
-    "auto_assign": (6, a_lead, lambda s, cast, lead: assignment.auto_assign(s, cast.mona, lead)),
-    # What the batch is, the leads, what was done to them.
-    "undo": (4, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
-    # Who has the address, the firm, the lead.
-    "create": (4, nothing, lambda s, cast, _: leads.create(
+    # The lead, who is next, the last turn; the owner with the lead, locked.
+    "auto_assign": (5, a_lead, lambda s, cast, lead: assignment.auto_assign(s, cast.mona, lead)),
+    # What the batch did, the leads.
+    "undo": (3, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
+    # Who has the address, with the firm; the lead.
+    "create": (3, nothing, lambda s, cast, _: leads.create(
         s, cast.alice, {"email": f"{uuid.uuid4().hex}@new.example", "company": "Some Firm"})),
 }
 
@@ -102,6 +103,18 @@ def test_a_call_takes_few_round_trips(committed_cast, through, way, name):
             call(session, committed_cast, arranged)
 
     assert trips == [expected]
+
+
+def test_what_travels_together_is_one_message(committed_cast, through, way):
+    with db.transaction() as session:
+        lead_id = make_lead(session, committed_cast.alice)
+    for _ in range(WARM_UP):
+        before = way.messages
+        with counted(way) as trips, db.transaction() as session:
+            contacts.log_contact(session, committed_cast.alice, [lead_id], method="call")
+
+    # BEGIN and the lock; the contact, the lead, the event and COMMIT.
+    assert way.messages - before == trips[0] == 2
 
 
 def test_fifty_leads_take_as_many_as_one(committed_cast, through, way):
@@ -273,6 +286,49 @@ def test_a_server_that_says_something_else_before_the_end_loses_nothing(through,
         later(session, table, "kept too")
 
     assert words() == ["kept", "kept too"]
+
+
+# ---------------------------------------------------------------- what is asked ahead
+
+WORDS = Read(text("SELECT :word || :word AS twice").bindparams(bindparam("word", type_=Text)))
+
+
+def test_what_is_asked_ahead_comes_with_the_next_answer(through, way):
+    for _ in range(WARM_UP):
+        with counted(way) as trips, db.transaction() as session:
+            first, second = WORDS.ahead(session, {"word": "ab"}), WORDS.ahead(session, {"word": "cd"})
+            select_one(session)
+            assert [second().one().twice, first().one().twice] == ["cdcd", "abab"]
+
+    assert trips == [2]
+
+
+def test_what_is_asked_ahead_and_followed_by_nothing_is_sent_when_it_is_read(through):
+    with db.transaction() as session:
+        assert WORDS.ahead(session, {"word": "ab"})().scalar_one() == "abab"
+
+
+def test_what_is_asked_ahead_is_seen_before_what_comes_after_it(through, table):
+    words = Read(text(f"SELECT word FROM {table}"))
+    with db.transaction() as session:
+        later(session, table, "first")
+        found = words.ahead(session, {})
+        later(session, table, "second")
+        select_one(session)
+        assert found().scalars().all() == ["first"]
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["with the next statement", "when it is read"])
+def test_an_error_of_what_is_asked_ahead_is_raised_as_any_other(through, asks):
+    with pytest.raises(DataError), db.transaction() as session:
+        found = Read(text("SELECT 1 / :number").bindparams(bindparam("number", type_=Integer))).ahead(
+            session, {"number": 0})
+        if asks:
+            select_one(session)
+        found()
+
+    with db.transaction() as session:
+        select_one(session)
 
 
 # ---------------------------------------------------------------- transactions of other kinds

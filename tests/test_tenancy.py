@@ -165,6 +165,7 @@ def made(session, actor, it, now):
 DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "users.find": lambda session, actor, it, now: users.find(session, actor, it.user),
     "users.check_can_own": lambda session, actor, it, now: users.check_can_own(session, actor, it.user),
+    "users.checking_can_own": lambda session, actor, it, now: users.checking_can_own(session, actor, it.user)(),
     "lists.numbers": lambda session, actor, it, now: lists.numbers(session, actor, now=now.replace(year=2030)),
     "lists.page": page,
     "lists.rows": lambda session, actor, it, now: lists.rows(session, actor, [it.lead]),

@@ -87,6 +87,20 @@ def test_a_batch_is_known_in_its_own_company_only(session, cast, now):
         assert history.batch(session, actor, unknown, of=[lead_id]) == []
 
 
+@pytest.mark.parametrize("more", [0, 1], ids=["few events", "many events"])
+def test_a_batch_of_few_events_is_read_at_once(session, cast, now, more):
+    lead_ids = [make_lead(session, cast.alice) for _ in range(history.FEW + more)]
+    batch_id = leads.edit(session, cast.alice, [Edit(each, "score", None, 1) for each in lead_ids], now=now).batch_id
+
+    concerned = history.concerned(session, cast.alice, batch_id)
+
+    assert sorted(concerned.lead_ids) == sorted(lead_ids)
+    events = history.batch(session, cast.alice, batch_id, of=lead_ids)
+    assert [event.id for event in events] == sorted(event.id for event in events) and len(events) == len(lead_ids)
+    assert (concerned.events is None) if more else [event.id for event in concerned.events] == [
+        event.id for event in events]
+
+
 
 def test_a_refused_change_leaves_no_event(session, cast, now):
     lead_id = make_lead(session, cast.alice, owner=cast.bob)

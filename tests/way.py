@@ -11,10 +11,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 class Way:
     """``trips`` is how often the server has said that it is ready for more, as it does whenever it was waited for; each
-    takes ``seconds`` longer."""
+    takes ``seconds`` longer. ``messages`` is how many came to the server, each with all that was sent at once."""
 
     def __init__(self, server: str) -> None:
-        self.trips, self.seconds = 0, 0.0
+        self.trips, self.messages, self.seconds = 0, 0, 0.0
         self._to = conninfo_to_dict(server)
         self._door = socket.create_server(("127.0.0.1", 0))
         self._open: list[socket.socket] = [self._door]
@@ -37,7 +37,7 @@ class Way:
                 near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 far = self._server()
                 self._open += [near, far]
-                threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
+                threading.Thread(target=self._carry, args=(near, far, self._note), daemon=True).start()
                 threading.Thread(target=self._carry, args=(far, near, self._hear), daemon=True).start()
 
     def _server(self) -> socket.socket:
@@ -57,6 +57,10 @@ class Way:
                 other.sendall(said)
         with contextlib.suppress(OSError):
             other.shutdown(socket.SHUT_WR)
+
+    def _note(self, said: bytes) -> bytes:
+        self.messages += 1
+        return b""
 
     def _hear(self, said: bytes) -> bytes:
         """Count what is whole of the server's messages, each a letter and a length that counts itself; what is left."""

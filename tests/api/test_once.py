@@ -7,6 +7,7 @@ from sqlalchemy import delete, select, update
 
 from lib import once
 from lib.models import IdempotencyKey
+from lib.statements import Write
 from tests.api.test_leads import count, error
 from tests.factories import attempts, events, make_lead, row
 
@@ -96,15 +97,15 @@ def test_keys_of_tokens_are_kept_for_a_day(session, cast, caller, hours, left, n
 
 def test_a_key_that_is_dropped_while_it_is_looked_for_is_free(session, cast, monkeypatch):
     once.once(session, cast.tess, "run-1", ADA, lambda: {"first": True})
-    real, dropped = session.execute, []
+    real, dropped = Write.now, []
 
-    def execute(statement, *given, **more):
-        answer = real(statement, *given, **more)
-        if statement.is_insert and not dropped:
-            dropped.append(real(delete(IdempotencyKey).where(IdempotencyKey.key == "run-1")))
+    def claim(write, *given):
+        answer = real(write, *given)
+        if not dropped:
+            dropped.append(session.execute(delete(IdempotencyKey).where(IdempotencyKey.key == "run-1")))
         return answer
 
-    monkeypatch.setattr(session, "execute", execute)
+    monkeypatch.setattr(Write, "now", claim)
 
     assert once.once(session, cast.tess, "run-1", ADA, lambda: {"first": False}) == {"first": False}
     assert len(dropped) == 1
