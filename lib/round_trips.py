@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import sqlalchemy
+from psycopg.generators import send
 from psycopg.pq import ExecStatus
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, PGExecutionContext_psycopg
@@ -58,6 +59,9 @@ class _Together(psycopg.Pipeline):
         self._enqueue_sync()
         try:
             yield from self._communicate_gen()
+            # All of it, however much that is, and with an ear for answers meanwhile: a server that cannot get rid of
+            # these takes no more.
+            yield from send(self.pgconn)
         except BaseException:
             yield from self._fetch_gen(flush=True)
             raise

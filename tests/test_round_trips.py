@@ -303,6 +303,14 @@ def test_what_is_asked_ahead_comes_with_the_next_answer(through, way):
     assert trips == [2]
 
 
+def test_more_than_a_socket_holds_goes_out_and_comes_back_at_once(through):
+    many = "x" * 30_000_000
+    with db.transaction() as session:
+        echoed = Read(text("SELECT :given")).ahead(session, {"given": many})
+        assert session.scalar(text("SELECT length(:given) + 1"), {"given": many}) == len(many) + 1
+        assert echoed().scalar_one() == many
+
+
 def test_what_is_asked_ahead_and_followed_by_nothing_is_sent_when_it_is_read(through):
     with db.transaction() as session:
         assert WORDS.ahead(session, {"word": "ab"})().scalar_one() == "abab"
