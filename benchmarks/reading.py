@@ -11,7 +11,7 @@ from benchmarks import floors, floors_lookups, load
 from benchmarks.desks import QUIET, Setting
 from benchmarks.load import NOW
 from benchmarks.operations import Operation
-from lib import contacts, db, history, leads, lists, neighbours, pasted, users, views
+from lib import addresses, contacts, db, history, leads, lists, neighbours, pasted, users, views
 from lib.auth import Actor
 from lib.filters import LeadFilter
 
@@ -148,8 +148,8 @@ def around_a_lead(setting: Setting) -> Iterator[Operation]:
     rep = setting.rep
     ids = [next(setting.to_contact) for _ in range(50)]
     address = setting.one("SELECT email FROM leads WHERE company_id = %s AND email IS NOT NULL LIMIT 1", setting.company)
-    yield Operation("duplicates of an address", "leads.duplicates",
-                    lambda s, _: leads.duplicates(s, rep, email=address),
+    yield Operation("duplicates of an address", "addresses.duplicates",
+                    lambda s, _: addresses.duplicates(s, rep, email=address),
                     setting.sql(floors_lookups.DUPLICATES, rep, email=address))
     yield Operation("last change of a cell", "history.last_change",
                     lambda s, _: history.last_change(s, rep, ids[0], "status"),

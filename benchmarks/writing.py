@@ -11,7 +11,7 @@ from benchmarks import floors, floors_writing
 from benchmarks.desks import Setting
 from benchmarks.load import NOW
 from benchmarks.operations import Operation
-from lib import arrivals, bulk, contacts, db, deliveries, leads, undo
+from lib import arrivals, bulk, contacts, db, deliveries, leads, new_leads, undo
 from lib.leads import ANYTHING, Edit
 
 SAID = {"method": "call", "notes": "Talked about prices.", "now": NOW}
@@ -83,7 +83,7 @@ def create(setting: Setting) -> Operation:
     firm = setting.one("SELECT name FROM lead_companies WHERE company_id = %s LIMIT 1", setting.company)
     person = {"first_name": "Ada", "last_name": "Lovelace", "source": "benchmark", "company": firm}
     return Operation(
-        "create", "leads.create", lambda s, email: leads.create(s, rep, {**person, "email": email}, now=NOW),
+        "create", "new_leads.create", lambda s, email: new_leads.create(s, rep, {**person, "email": email}, now=NOW),
         lambda c, email: c.execute(floors.CREATE, setting.values(rep, email=email, firm=firm), prepare=True),
         setting.address)
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from lib import addresses, conversion, firms, history, leads, lost, writes
+from lib import addresses, conversion, firms, history, leads, lost, new_leads, writes
 from lib.auth import Actor
 from lib.errors import Duplicate, Invalid, LeadDeskError
 from lib.fields import CHECKS, clean, linkedin_key
@@ -83,11 +83,11 @@ class _Delivery:
         readable: dict[int, dict[str, Any]] = {}
         for number, row in enumerate(rows):
             try:
-                readable[number] = leads.cleaned_new(row)
+                readable[number] = new_leads.cleaned_new(row)
             except Invalid as error:
                 arrivals[number] = Arrival(Fate.REFUSED, None, error)
         if readable:
-            leads.hold_addresses(self.session, self.actor, list(readable.values()))
+            addresses.hold(self.session, self.actor, list(readable.values()))
             if names := list(dict.fromkeys(values["company"] for values in readable.values() if values.get("company"))):
                 firms.hold(self.session, self.actor, names)
             self._look_up(readable.values())

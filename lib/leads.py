@@ -1,4 +1,4 @@
-"""Leads: find one, make them, change them, hand them out. Lists of them are in lib/lists.py.
+"""Leads: find one, change them, hand them out. New ones are in lib/new_leads.py, lists of them in lib/lists.py.
 
 Every function takes the session and the actor first. It sees the actor's company and nothing else, checks what the
 actor's role may do, writes the event beside the change, and leaves the commit to the caller.
@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import (ARRAY, UUID, Row, Text, any_, bindparam, literal_column, null, select, text, union_all, update)
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, UUID, Row, any_, bindparam, null, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import conversion, firms, history, lost, once, users
+from lib import addresses, conversion, firms, history, lost, users
 from lib.auth import Actor, check_assign, check_change
 from lib.errors import Conflict, Duplicate, Invalid, LeadDeskError, NotFound
-from lib.fields import LABELS, NEW_CHECKS, clean, clean_all, linkedin_key
+from lib.fields import LABELS, NEW_CHECKS, clean
 from lib.history import Change, Outcome, Refusal
 from lib.lost import Because
-from lib.models import LINKEDIN_KEY, Lead, LeadCompany, User
+from lib.models import Lead, LeadCompany, User
 from lib.outcomes import check_moves_on
 from lib.statements import Read, Write
 
@@ -56,25 +55,6 @@ _LOCK = Read(
     .order_by(_LEADS.c.id)
     .with_for_update(of=_LEADS)
 )
-
-_SAME = {
-    "email": _LEADS.c.email == bindparam("email"),
-    "linkedin_url": (literal_column(LINKEDIN_KEY) == bindparam("linkedin_url")) & _LEADS.c.linkedin_url.is_not(None),
-}
-_DUPLICATES = {
-    name: select(*(_LEADS.c[column] for column in ("id", "first_name", "last_name", "email")),
-                 literal_column(f"'{name}'").label("same")).where(_OF_COMPANY, same).limit(3)
-    for name, same in _SAME.items()
-}
-# By the fields that are wanted.
-_KNOWN = {(name,): Read(query) for name, query in _DUPLICATES.items()} | {
-    tuple(_DUPLICATES): Read(union_all(*(each.subquery().select() for each in _DUPLICATES.values())))}
-
-_HOLD_LINE = Write(text("SELECT pg_advisory_xact_lock(hashtextextended(:line, 0))"))
-_HOLD = Write(text("""
-    SELECT pg_advisory_xact_lock_shared(hashtextextended(:line, 0))
-    UNION ALL SELECT pg_advisory_xact_lock(hashtextextended(held.key, 0)) FROM unnest(:keys) AS held (key)
-    """).bindparams(bindparam("keys", type_=ARRAY(Text))))
 
 # Told how many leads are done so far; it may raise to break the work off.
 Progress = Callable[[int], None]
@@ -127,100 +107,6 @@ def find(session: Session, actor: Actor, lead_id: uuid.UUID) -> Row:
 
 
 # ---------------------------------------------------------------- writing
-
-
-def duplicates(session: Session, actor: Actor, *, email: str | None = None,
-               linkedin_url: str | None = None) -> list[Row]:
-    """The company's leads that have this e-mail or LinkedIn address: id, names, email, and ``same``, the field.
-
-    For a look before saving, so what is not an address is nobody's. LinkedIn addresses are compared as
-    ``fields.linkedin_key`` has them.
-    """
-    return _duplicates(session, actor, email, linkedin_url)()
-
-
-def _duplicates(session: Session, actor: Actor, email: str | None, linkedin_url: str | None) -> Callable[[], list[Row]]:
-    """``duplicates`` that go out with the next statement, and are answered when what is returned is called."""
-    wanted = {}
-    for name, value in (("email", email), ("linkedin_url", linkedin_url)):
-        try:
-            value = clean(name, value)
-        except Invalid:
-            continue
-        if value is not None:
-            wanted[name] = linkedin_key(value) if name == "linkedin_url" else value
-    if not wanted:
-        return list
-    found = _KNOWN[tuple(wanted)].ahead(session, {"company": actor.company_id, **wanted})
-    return lambda: list(found().all())
-
-
-def create(session: Session, actor: Actor, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
-           batch_id: uuid.UUID | None = None, now: datetime | None = None) -> uuid.UUID:
-    """A new lead from its fields, and ``company``, the firm's name; its id.
-
-    ``owner`` is the colleague to assign it to, and ``batch_id`` the batch to undo it by. Raises Invalid naming each
-    field that was refused, NotAllowed for an owner that the actor may not give leads to, and Duplicate when the company
-    has a lead with this e-mail or LinkedIn address. Nothing is written then.
-    """
-    now = now or datetime.now(UTC)
-    cleaned = cleaned_new(values)
-    firm = cleaned.pop("company", None)
-    if owner is not None:
-        users.check_can_own(session, actor, owner)
-        check_assign(actor, None, None, owner)
-        cleaned |= {"assigned_to_user_id": owner, "assigned_at": now}
-    hold_addresses(session, actor, [cleaned])
-    refuse = _refusing_known(session, actor, cleaned)
-    held = firms.hold(session, actor, [firm]) if firm else {}
-    refuse()
-    cleaned |= conversion.of_new(cleaned, now) | lost.of_new(cleaned, now)
-    if firm:
-        cleaned["lead_company_id"] = held.get(firm) or firms.made(session, actor, [firm])[firm]
-    values = {"company_id": actor.company_id, **cleaned}
-    lead_id = _add(tuple(values)).now(
-        session, {f"new_{name}": value for name, value in values.items()}).scalar_one_or_none()
-    if lead_id is None:
-        # Somebody else has given a lead the same address between the look and the write.
-        refuse_known(session, actor, cleaned)
-        raise Invalid("This lead could not be added.")
-    history.record(session, actor, batch_id or uuid.uuid4(), "created", [Change(lead_id, {}, cleaned)], now=now)
-    return lead_id
-
-
-def cleaned_new(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What is stored for a new lead's fields, ``company`` among them. Raises Invalid naming each that was refused."""
-    cleaned = clean_all(values, NEW_CHECKS)
-    if not any(cleaned.get(name) for name in ("first_name", "last_name", "email", "linkedin_url")):
-        raise Invalid.field("last_name", "A lead needs at least a name, an e-mail address or a LinkedIn address.")
-    return cleaned
-
-
-def hold_addresses(session: Session, actor: Actor, new: Sequence[Mapping[str, Any]]) -> None:
-    """Let nobody else add leads with these e-mail and LinkedIn addresses until the transaction ends.
-
-    The same lead often arrives twice at the same moment, and LinkedIn addresses have no unique index. One lead holds
-    its own addresses; several hold the company's line, as a server has no room for a lock for each of many thousands.
-    """
-    line = {"line": f"{actor.company_id}/new leads"}
-    if len(new) > 1:
-        _HOLD_LINE.later(session, line)
-        return
-    keys = sorted({f"{actor.company_id}/{key}" for lead in new
-                   for key in (lead.get("email"), linkedin_key(lead.get("linkedin_url"))) if key})
-    _HOLD.later(session, line | {"keys": keys})
-
-
-def create_once(session: Session, actor: Actor, key: str, values: Mapping[str, Any], *, owner: uuid.UUID | None = None,
-                now: datetime | None = None) -> Outcome:
-    """``create``, once for each ``key``: a repeat gets the first outcome. Raises KeyReused beside what create raises."""
-    def act() -> dict[str, Any]:
-        batch_id = uuid.uuid4()
-        lead_id = create(session, actor, values, owner=owner, batch_id=batch_id, now=now)
-        return {"batch_id": str(batch_id), "lead_id": str(lead_id)}
-
-    answer = once.once(session, actor, key, {"values": dict(values), "owner": owner}, act)
-    return Outcome(uuid.UUID(answer["batch_id"]), [uuid.UUID(answer["lead_id"])])
 
 
 def edit(session: Session, actor: Actor, edits: Sequence[Edit], *, because: Because = Because(),
@@ -388,14 +274,6 @@ def write(session: Session, changes: Iterable[Change]) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _add(names: tuple[str, ...]) -> Write:
-    """Add a lead with these columns, unless another has its e-mail address."""
-    return Write(insert(_LEADS).values({name: bindparam(f"new_{name}", type_=_LEADS.c[name].type) for name in names})
-                 .on_conflict_do_nothing(index_elements=["company_id", "email"], index_where=text("email IS NOT NULL"))
-                 .returning(_LEADS.c.id))
-
-
-@functools.lru_cache(maxsize=256)
 def _set(columns: tuple[tuple[str, bool], ...]) -> Write:
     """Set these columns, each to NULL or to what is given. NULL is said outright: a JSONB column would be given JSON's
     own null, which IS NULL does not find."""
@@ -436,13 +314,13 @@ def _conflict(session: Session, actor: Actor, lead: Row, field: str, theirs: Any
 
 def refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, but: uuid.UUID | None = None) -> None:
     """Raise Duplicate when another lead than ``but`` has this e-mail or LinkedIn address."""
-    _refusing_known(session, actor, values, but=but)()
+    refusing_known(session, actor, values, but=but)()
 
 
-def _refusing_known(session: Session, actor: Actor, values: Mapping[str, Any], *,
+def refusing_known(session: Session, actor: Actor, values: Mapping[str, Any], *,
                     but: uuid.UUID | None = None) -> Callable[[], None]:
     """``refuse_known`` that goes out with the next statement, and refuses when what is returned is called."""
-    known = _duplicates(session, actor, values.get("email"), values.get("linkedin_url"))
+    known = addresses.sought(session, actor, values.get("email"), values.get("linkedin_url"))
 
     def refuse() -> None:
         for other in known():

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from lib import contacts, deliveries, leads, lists
+from lib import contacts, deliveries, leads, lists, new_leads
 from lib.leads import ANYTHING, Edit
 from lib.views import VIEWS
 from tests.factories import row
@@ -12,7 +12,7 @@ def test_the_specifications_checklist_holds(session, cast):
     start = datetime(2026, 2, 10, 9, 0, tzinfo=UTC)
 
     # Create lead with status='new'
-    lead_id = leads.create(session, cast.tess, {"first_name": "John", "last_name": "Doe"}, now=start)
+    lead_id = new_leads.create(session, cast.tess, {"first_name": "John", "last_name": "Doe"}, now=start)
     assert row(session, lead_id).status == "new"
 
     # Enrich lead → status='enriched'

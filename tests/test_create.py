@@ -3,7 +3,7 @@ import uuid
 import pytest
 from sqlalchemy import func, select
 
-from lib import leads, once, undo
+from lib import new_leads, once, undo
 from lib.errors import Duplicate, Invalid, NotAllowed
 from lib.fields import MAX_SCORE, MAX_TAG, MAX_TAGS
 from lib.models import Lead, LeadCompany, LeadEvent
@@ -16,7 +16,7 @@ def count(session, actor):
 
 
 def test_it_makes_a_new_lead_of_the_actors_company(session, cast, now):
-    lead_id = leads.create(session, cast.alice, {"first_name": " John ", "last_name": "Doe"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"first_name": " John ", "last_name": "Doe"}, now=now)
 
     lead = row(session, lead_id)
     assert (lead.first_name, lead.last_name, lead.company_id) == ("John", "Doe", cast.alice.company_id)
@@ -30,13 +30,13 @@ def test_it_keeps_every_field_it_is_given(session, cast, now):
               "tags": ["saas", "berlin"], "notes": "Met at a fair\nLikes tea", "source": "linkedin",
               "source_workflow": "n8n-7", "enrichment_data": {"size": [1, 2.5, None, {"a": True}]}}
 
-    lead_id = leads.create(session, cast.alice, values, now=now)
+    lead_id = new_leads.create(session, cast.alice, values, now=now)
 
     assert {name: getattr(row(session, lead_id), name) for name in values} == values
 
 
 def test_it_records_the_event(session, cast, now):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe", "score": 5, "company": "Globex"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe", "score": 5, "company": "Globex"}, now=now)
 
     event, = events(session, lead_id)
     firm = row(session, lead_id).lead_company_id
@@ -45,8 +45,8 @@ def test_it_records_the_event(session, cast, now):
 
 
 def test_it_makes_the_firm_once(session, cast, now):
-    first = leads.create(session, cast.alice, {"last_name": "One", "company": "Globex"}, now=now)
-    second = leads.create(session, cast.alice, {"last_name": "Two", "company": " GLOBEX "}, now=now)
+    first = new_leads.create(session, cast.alice, {"last_name": "One", "company": "Globex"}, now=now)
+    second = new_leads.create(session, cast.alice, {"last_name": "Two", "company": " GLOBEX "}, now=now)
 
     assert row(session, first).lead_company_id == row(session, second).lead_company_id is not None
     assert session.scalars(select(LeadCompany.name).where(
@@ -56,7 +56,7 @@ def test_it_makes_the_firm_once(session, cast, now):
 def test_it_does_not_use_another_companys_firm(session, cast, now):
     theirs = make_firm(session, cast.olga, "Globex")
 
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe", "company": "Globex"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe", "company": "Globex"}, now=now)
 
     assert row(session, lead_id).lead_company_id not in (None, theirs)
 
@@ -65,13 +65,13 @@ def test_it_does_not_use_another_companys_firm(session, cast, now):
 def test_one_way_to_tell_a_lead_is_enough(session, cast, now, known):
     value = "ada@example.com" if known == "email" else "linkedin.com"
 
-    assert row(session, leads.create(session, cast.alice, {known: value}, now=now)).status == "new"
+    assert row(session, new_leads.create(session, cast.alice, {known: value}, now=now)).status == "new"
 
 
 @pytest.mark.parametrize("values", [{}, {"last_name": " "}, {"phone": "123", "score": 1}, {"email": ""}])
 def test_it_refuses_a_lead_that_nobody_could_tell(session, cast, now, values):
     with pytest.raises(Invalid, match="needs at least a name, an e-mail address or a LinkedIn address"):
-        leads.create(session, cast.alice, values, now=now)
+        new_leads.create(session, cast.alice, values, now=now)
 
     assert count(session, cast.alice) == 0
 
@@ -104,7 +104,7 @@ REFUSED = [
 @pytest.mark.parametrize(("field", "value"), REFUSED, ids=[f"{f}-{n}" for n, (f, _) in enumerate(REFUSED)])
 def test_it_refuses_a_value_and_names_the_field(session, cast, now, field, value):
     with pytest.raises(Invalid) as refusal:
-        leads.create(session, cast.alice, {"first_name": "John", field: value}, now=now)
+        new_leads.create(session, cast.alice, {"first_name": "John", field: value}, now=now)
 
     assert list(refusal.value.fields) == [field]
     assert str(refusal.value) == refusal.value.fields[field] and str(refusal.value).endswith(".")
@@ -120,7 +120,7 @@ def nested(depth):
 
 def test_it_refuses_enrichment_that_is_nested_without_end(session, cast, now):
     with pytest.raises(Invalid) as refusal:
-        leads.create(session, cast.alice, {"last_name": "Doe", "enrichment_data": nested(5_000)}, now=now)
+        new_leads.create(session, cast.alice, {"last_name": "Doe", "enrichment_data": nested(5_000)}, now=now)
 
     assert list(refusal.value.fields) == ["enrichment_data"]
 
@@ -143,14 +143,14 @@ ACCEPTED = [
 
 @pytest.mark.parametrize(("field", "value", "stored"), ACCEPTED, ids=[f"{f}-{n}" for n, (f, *_) in enumerate(ACCEPTED)])
 def test_it_takes_a_value_up_to_its_limit(session, cast, now, field, value, stored):
-    lead_id = leads.create(session, cast.alice, {"first_name": "John"} | {field: value}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"first_name": "John"} | {field: value}, now=now)
 
     assert getattr(row(session, lead_id), field) == stored
 
 
 def test_it_names_every_field_that_was_refused(session, cast, now):
     with pytest.raises(Invalid) as refusal:
-        leads.create(session, cast.alice, {"last_name": "Doe", "email": "x", "score": -1, "company": "x" * 201},
+        new_leads.create(session, cast.alice, {"last_name": "Doe", "email": "x", "score": -1, "company": "x" * 201},
                      now=now)
 
     assert sorted(refusal.value.fields) == ["company", "email", "score"]
@@ -160,10 +160,10 @@ def test_it_names_every_field_that_was_refused(session, cast, now):
 
 
 def test_it_refuses_an_address_that_another_lead_has(session, cast, now):
-    first = leads.create(session, cast.alice, {"first_name": "Ada", "email": "ada@example.com"}, now=now)
+    first = new_leads.create(session, cast.alice, {"first_name": "Ada", "email": "ada@example.com"}, now=now)
 
     with pytest.raises(Duplicate, match="Ada already has the e-mail address ada@example.com") as refusal:
-        leads.create(session, cast.bob, {"first_name": "Other", "email": " ADA@example.com"}, now=now)
+        new_leads.create(session, cast.bob, {"first_name": "Other", "email": " ADA@example.com"}, now=now)
 
     assert (refusal.value.lead_id, list(refusal.value.fields)) == (first, ["email"])
     assert count(session, cast.alice) == 1
@@ -172,23 +172,23 @@ def test_it_refuses_an_address_that_another_lead_has(session, cast, now):
 def test_it_does_not_mind_another_companys_lead(session, cast, now):
     make_lead(session, cast.olga, email="ada@example.com")
 
-    lead_id = leads.create(session, cast.alice, {"email": "ada@example.com"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"email": "ada@example.com"}, now=now)
 
     assert row(session, lead_id).company_id == cast.alice.company_id
 
 
 def test_leads_without_an_address_are_no_duplicates(session, cast, now):
     for _ in range(2):
-        leads.create(session, cast.alice, {"last_name": "Doe", "email": ""}, now=now)
+        new_leads.create(session, cast.alice, {"last_name": "Doe", "email": ""}, now=now)
 
     assert count(session, cast.alice) == 2
 
 
 def test_an_address_is_free_again_when_its_lead_is_gone(session, cast, now):
-    first = leads.create(session, cast.alice, {"email": "ada@example.com"}, now=now)
+    first = new_leads.create(session, cast.alice, {"email": "ada@example.com"}, now=now)
     undo.undo(session, cast.alice, events(session, first)[0].batch_id, now=now)
 
-    assert leads.create(session, cast.alice, {"email": "ada@example.com"}, now=now) != first
+    assert new_leads.create(session, cast.alice, {"email": "ada@example.com"}, now=now) != first
 
 
 def test_of_two_at_the_same_moment_one_is_made_and_the_other_told(committed_cast, engine, now):
@@ -197,7 +197,7 @@ def test_of_two_at_the_same_moment_one_is_made_and_the_other_told(committed_cast
         address = f"ada{number}@example.com"
 
         values = {"email": address, "company": f"Globex {number}"}
-        outcomes = at_once(*[lambda session: leads.create(session, alice, values, now=now)] * 4)
+        outcomes = at_once(*[lambda session: new_leads.create(session, alice, values, now=now)] * 4)
 
         made = [outcome for outcome in outcomes if isinstance(outcome, uuid.UUID)]
         told = [outcome for outcome in outcomes if isinstance(outcome, Duplicate)]
@@ -211,7 +211,7 @@ def test_of_two_at_the_same_moment_one_is_made_and_the_other_told(committed_cast
 def test_the_same_new_firm_at_the_same_moment_is_made_once(committed_cast, engine, now):
     alice = committed_cast.alice
 
-    at_once(*[lambda session: leads.create(session, alice, {"last_name": "Doe", "company": "Globex"}, now=now)] * 6)
+    at_once(*[lambda session: new_leads.create(session, alice, {"last_name": "Doe", "company": "Globex"}, now=now)] * 6)
 
     with engine.connect() as connection:
         firms = connection.scalars(select(LeadCompany.name).where(LeadCompany.company_id == alice.company_id)).all()
@@ -222,7 +222,7 @@ def test_the_same_new_firm_at_the_same_moment_is_made_once(committed_cast, engin
 
 
 def test_it_can_belong_to_somebody_from_the_start(session, cast, now):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, owner=cast.alice.user_id, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe"}, owner=cast.alice.user_id, now=now)
 
     assert (row(session, lead_id).assigned_to_user_id, row(session, lead_id).assigned_at) == (cast.alice.user_id, now)
     assert events(session, lead_id)[0].after["assigned_to_user_id"] == str(cast.alice.user_id)
@@ -230,21 +230,21 @@ def test_it_can_belong_to_somebody_from_the_start(session, cast, now):
 
 def test_a_rep_cannot_make_a_lead_for_somebody_else(session, cast, now):
     with pytest.raises(NotAllowed, match="a team lead can give it"):
-        leads.create(session, cast.alice, {"last_name": "Doe"}, owner=cast.bob.user_id, now=now)
+        new_leads.create(session, cast.alice, {"last_name": "Doe"}, owner=cast.bob.user_id, now=now)
     assert count(session, cast.alice) == 0
-    leads.create(session, cast.tess, {"last_name": "Doe"}, owner=cast.bob.user_id, now=now)
+    new_leads.create(session, cast.tess, {"last_name": "Doe"}, owner=cast.bob.user_id, now=now)
     assert count(session, cast.alice) == 1
 
 
 def test_nobody_who_has_left_gets_a_lead(session, cast, now):
     with pytest.raises(Invalid, match="no longer works here"):
-        leads.create(session, cast.tess, {"last_name": "Doe"}, owner=cast.lea.user_id, now=now)
+        new_leads.create(session, cast.tess, {"last_name": "Doe"}, owner=cast.lea.user_id, now=now)
 
 
 def test_a_repeat_with_the_same_key_makes_no_second_lead(session, cast, now):
     key = once.new_key()
 
-    first, second = (leads.create_once(session, cast.alice, key, {"last_name": "Doe"}, now=now) for _ in range(2))
+    first, second = (new_leads.create_once(session, cast.alice, key, {"last_name": "Doe"}, now=now) for _ in range(2))
 
     assert (first.done, first.batch_id) == (second.done, second.batch_id)
     assert count(session, cast.alice) == 1

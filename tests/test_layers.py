@@ -10,8 +10,8 @@ import pytest
 from lib.config import ROOT
 
 DATA_ACCESS = ("auth", "users", "fields", "filters", "orders", "moments", "queries", "views", "leads", "lists", "bulk",
-               "contacts", "contact_changes", "contact_summary", "outcomes", "pasted", "neighbours", "history", "undo",
-               "once", "scope", "conversion", "lost", "attribution", "replies", "funnel", "workload", "imports",
+               "new_leads", "contacts", "contact_changes", "contact_summary", "outcomes", "pasted", "neighbours",
+               "history", "undo", "once", "scope", "conversion", "lost", "attribution", "replies", "funnel", "workload", "imports",
                "import_rows", "addresses", "exports", "arrivals", "deliveries", "counts", "assignment", "hand_outs",
                "leavers", "staffing", "firms", "writes", "columns", "settings_log", "team", "company", "tokens",
                "tags", "persons", "time_zones", "spreadsheets", "report", "sign_ins", "statements")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import delete
 
-from lib import contacts, deliveries, history, leads
+from lib import contacts, deliveries, history, leads, new_leads
 from lib.leads import ANYTHING, Edit
 from lib.models import Lead
 from lib.ui import enrichment, timeline
@@ -47,7 +47,7 @@ def test_the_history_is_what_the_url_asks_for(session, cast, now, open_lead):
 
 
 def test_a_history_that_does_not_exist_is_the_whole_one(session, cast, now, open_lead):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
 
     assert "Lead added" in said(open_lead(cast.alice, lead_id, history="Gossip"))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib import bulk, leads, undo
+from lib import bulk, new_leads, undo
 from lib.lost import Because
 from tests.factories import events, make_lead, row
 
@@ -79,7 +79,7 @@ def test_not_now_leaves_the_status_and_asks_no_more(session, cast, now, open_pag
     (Because("no_budget", "they spent it"), "Status Contacted → **Lost** · No budget: they spent it"),
     (Because(), "Status Contacted → **Lost**")])
 def test_the_history_tells_why(session, cast, now, open_page, because, told):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe", "status": "contacted"}, owner=cast.alice.user_id,
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe", "status": "contacted"}, owner=cast.alice.user_id,
                            now=now)
     batch_id = bulk.set_status(session, cast.alice, [lead_id], "lost", because=because, now=now).batch_id
     assert told in said(open_page(cast.alice, "lead.py", id=str(lead_id)))

@@ -21,7 +21,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from lib import contacts, counts, db, leads, lists, schema
+from lib import contacts, counts, db, leads, lists, new_leads, schema
 from lib.config import ROOT, Settings
 from lib.errors import CannotStart
 from lib.filters import LeadFilter
@@ -690,7 +690,7 @@ def test_a_company_goes_with_everything_that_it_has(session, cast, now):
 
 
 def test_events_cannot_be_changed(session, cast, now):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
     written = events(session, lead_id)
 
     with pytest.raises(DBAPIError, match="rows of lead_events are added and never changed"), session.begin_nested():

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks.plans import Statement, explain, recorded
 from lib import (attribution, bulk, contact_changes, contacts, deliveries, funnel, history, leads, lists, neighbours,
-                 pasted, replies, undo, users, workload)
+                 new_leads, pasted, replies, undo, users, workload)
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.leads import ANYTHING, Edit
@@ -166,7 +166,7 @@ WRITES = {
         s, crowd.rep, contacts.recent(s, crowd.rep, limit=1)[0].id),
     "undo of a contact": lambda s, crowd: undo.undo(s, crowd.rep, _last_batch(s, crowd)),
     "enrich": lambda s, crowd: deliveries.enrich(s, crowd.rep, crowd.mine[0], {"headcount": 12}),
-    "create": lambda s, crowd: leads.create(s, crowd.rep, {"email": f"new{next(_numbers)}@new.example",
+    "create": lambda s, crowd: new_leads.create(s, crowd.rep, {"email": f"new{next(_numbers)}@new.example",
                                                            "company": "Some Firm"}),
 }
 

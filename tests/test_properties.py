@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib import bulk, contact_changes, contacts, deliveries, leads, lists, undo
+from lib import bulk, contact_changes, contacts, deliveries, leads, lists, new_leads, undo
 from lib.errors import LeadDeskError
 from lib.fields import to_json
 from lib.filters import LeadFilter
@@ -50,7 +50,7 @@ STEPS = st.lists(max_size=12, elements=st.one_of(
 @settings(max_examples=40, derandomize=True)
 def test_summary_history_and_buckets_stay_true(session, cast, now, steps):
     with forgotten(session):
-        lead_ids = [leads.create(session, cast.alice, {"last_name": name}, now=now) for name in ("Ada", "Grace")]
+        lead_ids = [new_leads.create(session, cast.alice, {"last_name": name}, now=now) for name in ("Ada", "Grace")]
         at_first = {lead_id: state(session, lead_id) for lead_id in lead_ids}
         batches = []
         for step in steps:
@@ -74,7 +74,7 @@ def test_summary_history_and_buckets_stay_true(session, cast, now, steps):
 @settings(max_examples=40, derandomize=True)
 def test_undoing_everything_backwards_ends_where_it_began(session, cast, now, steps):
     with forgotten(session):
-        lead_ids = [leads.create(session, cast.alice, {"last_name": name}, now=now) for name in ("Ada", "Grace")]
+        lead_ids = [new_leads.create(session, cast.alice, {"last_name": name}, now=now) for name in ("Ada", "Grace")]
         at_first = [state(session, lead_id) for lead_id in lead_ids]
         batches = []
         for step in steps:
@@ -100,7 +100,7 @@ def test_undoing_everything_backwards_ends_where_it_began(session, cast, now, st
 def test_a_contact_that_was_undone_has_never_been(session, cast, now, status, data, logged):
     undone = data.draw(st.lists(st.sampled_from(range(len(logged))), unique=True))
     with forgotten(session):
-        lead_id, twin_id = (leads.create(session, cast.alice, {"last_name": "Doe", "status": status}, now=now)
+        lead_id, twin_id = (new_leads.create(session, cast.alice, {"last_name": "Doe", "status": status}, now=now)
                             for _ in range(2))
 
         def log(to, number):

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from lib import bulk, columns, contact_changes, contacts, deliveries, history, imports, leads, spreadsheets, undo
+from lib import (bulk, columns, contact_changes, contacts, deliveries, history, imports, leads, new_leads, spreadsheets,
+                 undo)
 from lib.errors import LeadDeskError
 from lib.imports import Duplicates, Plan
 from lib.leads import ANYTHING, Edit
@@ -56,7 +57,7 @@ STEPS = st.lists(max_size=15, elements=st.one_of(
 @settings(max_examples=100, derandomize=True)
 def test_the_events_of_a_lead_lead_to_its_row_from_the_first_one_on(session, cast, now, steps):
     with forgotten(session):
-        lead_ids = [leads.create(session, cast.tess, {"last_name": "Doe", "company": "Acme"}, now=now)]
+        lead_ids = [new_leads.create(session, cast.tess, {"last_name": "Doe", "company": "Acme"}, now=now)]
         batches = []
         for step in steps:
             now += timedelta(minutes=1)
@@ -83,7 +84,7 @@ def act(session, cast, now, lead_ids, batches, step):
     actor = getattr(cast, who)
     if kind == "create":
         name, value = how
-        lead_ids.append(leads.create(session, actor, {"last_name": "Roe", name: value}, now=now))
+        lead_ids.append(new_leads.create(session, actor, {"last_name": "Roe", name: value}, now=now))
         return None
     if kind == "undo":
         return undo.undo(session, actor, batches[-chosen], now=now).batch_id if len(batches) >= chosen else None
@@ -148,7 +149,7 @@ def the_timeline_tells_each_event_once(session, cast, lead_id):
 @pytest.mark.parametrize(("column", "value"), [("score", 2), ("lead_company_id", None)])
 def test_a_change_past_the_events_is_noticed(session, cast, now, column, value):
     # Or the property would hold because it looks at nothing.
-    lead_id = leads.create(session, cast.tess, {"last_name": "Doe", "score": 1, "company": "Acme"}, now=now)
+    lead_id = new_leads.create(session, cast.tess, {"last_name": "Doe", "score": 1, "company": "Acme"}, now=now)
     the_events_lead_to_the_row(session, lead_id)
     session.execute(update(Lead).where(Lead.id == lead_id).values({column: value}))
 

@@ -278,14 +278,14 @@ def test_the_team_is_a_managers_and_sharing_out_a_team_leads_too(session, cast, 
 READS = {"lists", "pasted", "neighbours", "history", "exports", "funnel", "workload", "replies"}
 # By its whole name where its module also has functions that change something.
 READ = {"users.check_can_own", "users.checking_can_own", "users.directory", "users.find", "leads.find",
-        "leads.duplicates", "leads.refuse_known", "leads.lock", "assignment.turns", "contacts.recent", "contacts.find",
-        "contacts.check_maker", "staffing.taking", "imports.check", "addresses.known_by_address", "attribution.shares",
+        "addresses.duplicates", "addresses.sought", "leads.refuse_known", "leads.refusing_known", "leads.lock",
+        "assignment.turns", "contacts.recent", "contacts.find", "contacts.check_maker", "staffing.taking", "imports.check", "addresses.known_by_address", "attribution.shares",
         "once.was_used", "once.once", "tokens.of_company", "team.own_time_zone", "team.is_erased",
         "team.check_manager_remains"}
 # Adding leads and firms is everybody's, and so is what is one's own; undoing goes through undo.undo, which asks whose it
 # was, and the log of settings through what changes them.
 ANYBODYS = {"team.set_own_time_zone", "team.sign_out_everywhere", "users.sign_out_everywhere",
-            "settings_log.change", "leads.create", "leads.create_once", "firms.made", "firms.hold",
+            "settings_log.change", "new_leads.create", "new_leads.create_once", "firms.made", "firms.hold",
             "contact_changes.take_back", "contact_changes.put_back", "contact_changes.edit_back"}
 
 

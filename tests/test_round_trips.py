@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Integer, Text, bindparam, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from lib import assignment, contacts, db, deliveries, leads, lists, round_trips, undo, users
+from lib import assignment, contacts, db, deliveries, leads, lists, new_leads, round_trips, undo, users
 from lib.config import Settings
 from lib.errors import DatabaseUnavailable, OutcomeUnknown
 from lib.leads import ANYTHING, Edit
@@ -88,7 +88,7 @@ CALLS = {
     # What the batch did, the leads.
     "undo": (3, an_edit, lambda s, cast, batch: undo.undo(s, cast.alice, batch)),
     # Who has the address, with the firm; the lead.
-    "create": (3, nothing, lambda s, cast, _: leads.create(
+    "create": (3, nothing, lambda s, cast, _: new_leads.create(
         s, cast.alice, {"email": f"{uuid.uuid4().hex}@new.example", "company": "Some Firm"})),
 }
 

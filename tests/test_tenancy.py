@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from lib import (addresses, arrivals, assignment, attribution, bulk, columns, company, contact_changes,
-                 contact_summary, contacts, deliveries, exports, firms, funnel, hand_outs, history, imports, leads,
-                 leavers, lists, neighbours, once, pasted, persons, replies, settings_log, spreadsheets, staffing, tags,
+from lib import (addresses, arrivals, assignment, attribution, bulk, columns, company, contact_changes, contact_summary,
+                 contacts, deliveries, exports, firms, funnel, hand_outs, history, imports, leads, leavers, lists,
+                 neighbours, new_leads, once, pasted, persons, replies, settings_log, spreadsheets, staffing, tags,
                  team, tokens, undo, users, workload, writes)
 from lib.config import ROOT
 from lib.errors import LeadDeskError
@@ -29,8 +29,8 @@ from lib.models import (ApiToken, Company, ContactAttempt, IdempotencyKey, Lead,
 from lib.scope import Scope
 from tests.factories import attempts, events, forgotten, make_firm, make_lead, row
 
-MODULES = (users, leads, lists, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, history, undo, once,
-           attribution, replies, funnel, workload, imports, exports, firms, writes,
+MODULES = (users, leads, lists, bulk, contacts, contact_changes, contact_summary, pasted, neighbours, new_leads, history,
+           undo, once, attribution, replies, funnel, workload, imports, exports, firms, writes,
            assignment, hand_outs, leavers, staffing, arrivals, deliveries, settings_log, team, company, tokens, tags,
            persons, addresses)
 
@@ -108,7 +108,7 @@ def lock(session, actor, it, now):
 
 def create(session, actor, it, now):
     """The address and the firm of somebody else's lead are as free as any: a lead and a firm of one's own."""
-    lead_id = leads.create(session, actor, {"last_name": "Byron", "email": it.email, "company": it.firm}, now=now)
+    lead_id = new_leads.create(session, actor, {"last_name": "Byron", "email": it.email, "company": it.firm}, now=now)
     made = leads.find(session, actor, lead_id)
     firm = session.get_one(LeadCompany, made.lead_company_id)
     return made.status, made.email == it.email, made.company == it.firm, firm.company_id == actor.company_id
@@ -172,9 +172,10 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "leads.find": lambda session, actor, it, now: leads.find(session, actor, it.lead),
     "lists.matching": lambda session, actor, it, now: lists.matching(session, actor, LeadFilter(search=it.email)),
     "lists.vocabulary": lambda session, actor, it, now: lists.vocabulary(session, actor),
-    "leads.duplicates": lambda session, actor, it, now: leads.duplicates(session, actor, email=it.email),
-    "leads.create": create,
-    "leads.create_once": lambda session, actor, it, now: leads.create_once(
+    "addresses.duplicates": lambda session, actor, it, now: addresses.duplicates(session, actor, email=it.email),
+    "addresses.sought": lambda session, actor, it, now: addresses.sought(session, actor, it.email, None)(),
+    "new_leads.create": create,
+    "new_leads.create_once": lambda session, actor, it, now: new_leads.create_once(
         session, actor, it.key, {"last_name": "Byron"}, owner=it.user, now=now),
     "leads.edit": lambda session, actor, it, now: leads.edit(
         session, actor, [Edit(it.lead, "score", ANYTHING, 9), Edit(it.lead, "email", ANYTHING, "x@y.example"),
@@ -244,6 +245,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
     "arrivals.receive": received,
     "addresses.known_by_address": lambda session, actor, it, now: addresses.known_by_address(
         session, actor, [{"email": it.email}], locks=True),
+    "leads.refusing_known": lambda session, actor, it, now: leads.refusing_known(session, actor, {"email": it.email})(),
     "leads.refuse_known": lambda session, actor, it, now: leads.refuse_known(session, actor, {"email": it.email}),
     "users.directory": lambda session, actor, it, now: [each.name for each in users.directory(session, actor)],
     "leads.lock": lock,
@@ -296,7 +298,7 @@ DRIVEN: dict[str, Callable[[Session, Any, Theirs, datetime], Any]] = {
 
 # Take an actor, and are safe only in the hands of their callers.
 INTERNAL = {
-    "leads.hold_addresses",      # locks named by the actor's company
+    "addresses.hold",            # locks named by the actor's company
     "assignment.note_turns",     # writes who is next in the actor's company
     "assignment.take_turns",     # a lock named by the actor's company
     "settings_log.record",       # adds the events of settings that its callers have changed
@@ -359,7 +361,7 @@ def test_another_companys_rows_stay_as_they_are(session, cast, now, theirs, name
 
 
 @pytest.mark.parametrize("name", [
-    name for name in DRIVEN if name not in ("leads.create", "contact_changes.put_back", "once.once", "firms.made",
+    name for name in DRIVEN if name not in ("new_leads.create", "contact_changes.put_back", "once.once", "firms.made",
                                             "staffing.set_auto_assign", "users.sign_out_everywhere",
                                             "team.sign_out_everywhere", "team.invite", "team.add_service_user",
                                             "team.own_time_zone", "team.is_erased", "team.check_manager_remains",

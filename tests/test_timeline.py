@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
-from lib import contacts, deliveries, history, leads, undo
+from lib import contacts, deliveries, history, leads, new_leads, undo
 from lib.errors import Invalid, NotFound
 from lib.history import Change
 from lib.leads import ANYTHING, Edit
@@ -15,7 +15,7 @@ from tests.factories import events, make_lead
 
 def test_it_tells_what_happened_newest_first(session, cast, now):
     later = now + timedelta(hours=1)
-    lead_id = leads.create(session, cast.tess, {"last_name": "Doe"}, now=now)
+    lead_id = new_leads.create(session, cast.tess, {"last_name": "Doe"}, now=now)
     leads.edit(session, cast.alice, [Edit(lead_id, "score", None, 70)], now=later)
 
     newest, oldest = history.timeline(session, cast.bob, lead_id)
@@ -57,7 +57,7 @@ def test_it_marks_what_was_undone(session, cast, now):
 
 
 def test_it_is_empty_for_another_companys_lead(session, cast, now):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
 
     assert history.timeline(session, cast.olga, lead_id) == []
 
@@ -114,7 +114,7 @@ def test_a_refused_change_leaves_no_event(session, cast, now):
 
 
 def test_events_cannot_be_rewritten(session, cast, now):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Doe"}, now=now)
 
     with pytest.raises(DBAPIError, match="rows of lead_events are added and never changed"), session.begin_nested():
         session.execute(update(LeadEvent).values(action="forged"))
@@ -139,7 +139,7 @@ def test_the_database_itself_keeps_updated_at(session, cast, now):
 
 
 def test_a_kind_is_what_an_event_did_whatever_the_action(session, cast, now):
-    lead_id = leads.create(session, cast.tess, {"last_name": "Doe"}, now=now)
+    lead_id = new_leads.create(session, cast.tess, {"last_name": "Doe"}, now=now)
     deliveries.enrich(session, cast.tess, lead_id, {"phone": "110", "size": 5}, now=now)
     leads.assign(session, cast.tess, [lead_id], to=cast.alice.user_id, now=now)
     contacts.log_contact(session, cast.alice, [lead_id], method="call", now=now)

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import delete, select, update
 
-from lib import contacts, db, deliveries, leads, undo
+from lib import contacts, db, deliveries, leads, new_leads, undo
 from lib.errors import Duplicate, NotAllowed, NotFound
 from lib.leads import ANYTHING, Edit
 from lib.models import Lead, Status
@@ -134,7 +134,7 @@ def test_a_value_that_was_missing_is_missing_again(session, cast, now):
 
 
 def made(session, cast, now):
-    lead_id = leads.create(session, cast.alice, {"last_name": "Lovelace", "company": "Analytical"}, now=now)
+    lead_id = new_leads.create(session, cast.alice, {"last_name": "Lovelace", "company": "Analytical"}, now=now)
     return lead_id, events(session, lead_id)[0].batch_id
 
 

@@ -8,7 +8,7 @@ import uuid
 
 import streamlit as st
 
-from lib import db, leads, once
+from lib import addresses, db, leads, new_leads, once
 from lib.fields import LABELS
 from lib.history import Outcome
 from lib.ui import desk as desks
@@ -91,7 +91,7 @@ def _already_there(form: str) -> None:
         return
     actor, _ = identity.current()
     with db.transaction() as session:
-        found = leads.duplicates(session, actor, email=email, linkedin_url=linkedin)
+        found = addresses.duplicates(session, actor, email=email, linkedin_url=linkedin)
     for lead in found:
         st.warning(f"[{words.plain(leads.name_of(lead))}](/lead?id={lead.id}) already has this "
                    f"{LABELS[lead.same].replace('E-mail', 'e-mail')} address.", icon=":material/content_copy:")
@@ -108,7 +108,7 @@ def _on_save(desk: Desk, user_id: uuid.UUID, form: str) -> None:
     owner = uuid.UUID(picked) if picked else None
 
     def work(session, actor) -> Outcome:
-        return leads.create_once(session, actor, form, typed, owner=owner)
+        return new_leads.create_once(session, actor, form, typed, owner=owner)
 
     name = " ".join(filter(None, (typed["first_name"], typed["last_name"]))) or typed["email"] or "The lead"
     desks.run(desk, user_id, work, lambda outcome: f"{name} added.", form=form, again_when_unknown=True)
