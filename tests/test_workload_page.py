@@ -71,6 +71,12 @@ def test_whoever_is_no_manager_gets_one_sentence_and_no_number(team, open_as, wh
     assert not app.metric and not app.dataframe and not app.header
 
 
+def test_what_is_missing_in_a_table_is_a_dash_and_no_none(team, open_as):
+    app = open_as(team.mona)
+
+    assert app.dataframe and {each.proto.placeholder for each in app.dataframe} == {"–"}
+
+
 def test_another_companys_manager_sees_nothing_of_it(team, open_as):
     app = open_as(team.olga)
 

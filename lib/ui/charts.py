@@ -116,7 +116,8 @@ def show(chart: alt.TopLevelMixin, key: str, *, is_open: bool = False) -> dict[s
 def table(frame: pd.DataFrame, key: str, columns: dict | None = None) -> None:
     """The numbers of a chart, folded away below it."""
     with st.expander("Table", icon=":material/table:", key=f"{key}_fold"):
-        st.dataframe(frame, hide_index=True, key=f"{key}_table", column_config=columns, width="stretch")
+        st.dataframe(frame, hide_index=True, key=f"{key}_table", column_config=columns, width="stretch",
+                     placeholder="–")
 
 
 def nothing(text: str) -> None:

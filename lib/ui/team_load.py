@@ -137,7 +137,7 @@ def desks(people: Sequence[Rep], team: Sequence[Member], ask_first_touches: Call
         with st.container(key="desks_table"):
             event = st.dataframe(frame_of(people, first_touches), hide_index=True, key=f"desks_table:{order}",
                                  column_config=_columns(), width="stretch", on_select="rerun",
-                                 selection_mode="multi-row")
+                                 selection_mode="multi-row", placeholder="–")
         picked = [people[place] for place in event["selection"]["rows"] if place < len(people)]
         if picked:
             owners = tuple(str(each.id) for each in picked)
