@@ -22,7 +22,7 @@ from lib.users import Member
 IDENTITIES = "demo_identities"
 CHOICE = "as"
 # Who was chosen, apart from the menu: Streamlit sets that back to the first person when a run comes from an address
-# without it, as there is for a moment on the way to another page, and after the browser's Back.
+# without it, as after the browser's Back.
 CHOSEN = "identity"
 OPENED_AT = "opened_at"
 

@@ -23,8 +23,7 @@ def load(session, cast):
 
 def test_a_manager_sees_who_has_how_much_and_a_bar_opens_exactly_its_leads(desk, session, cast):
     load(session, cast)
-    shown = desk(cast.mona)
-    shown.page.get_by_role("link", name="Workload").click()
+    shown = desk(cast.mona, "workload")
     page = WorkloadPage(shown)
 
     expect(shown.tile("Open leads")).to_have_text("6")
@@ -39,6 +38,16 @@ def test_a_manager_sees_who_has_how_much_and_a_bar_opens_exactly_its_leads(desk,
     expect(shown.page.get_by_role("heading", name="Workload")).to_be_visible()
     page.open_bar("Alice Adams, New: 1 lead").shows("Alan Other")
     assert shown.outside == []
+
+
+def test_the_menu_leads_a_manager_from_the_queue_to_the_workload(desk, session, cast):
+    load(session, cast)
+    shown = desk(cast.mona)
+
+    shown.page.get_by_role("link", name="Workload").click()
+
+    WorkloadPage(shown)
+    expect(shown.tile("Open leads")).to_have_text("6")
 
 
 def test_the_pool_opens_by_source_and_a_tile_opens_what_it_counts(desk, session, cast):
