@@ -6,6 +6,7 @@ waits for anybody to add one, where writers who changed one number in place woul
 """
 
 import uuid
+from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Enum, Index, Integer, Table, text
 from sqlalchemy.dialects.postgresql import UUID
@@ -61,6 +62,11 @@ TABLES = (BY_STATUS, FOLLOW_UPS, OWN_FOLLOW_UPS, CONTACTS, DESKS)
 
 _TAKE_TURN = text("SELECT pg_try_advisory_xact_lock(hashtextextended('fold counts', 0))")
 _WAIT_FOR_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('fold counts', 0))")
+
+
+def day_begins(moment: datetime) -> datetime:
+    """When the day of this moment begins, as counts are kept by days: in UTC."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def counted_in(table: Table) -> list[str]:

@@ -318,7 +318,7 @@ def refuse_known(session: Session, actor: Actor, values: Mapping[str, Any], *, b
 
 
 def refusing_known(session: Session, actor: Actor, values: Mapping[str, Any], *,
-                    but: uuid.UUID | None = None) -> Callable[[], None]:
+                   but: uuid.UUID | None = None) -> Callable[[], None]:
     """``refuse_known`` that goes out with the next statement, and refuses when what is returned is called."""
     known = addresses.sought(session, actor, values.get("email"), values.get("linkedin_url"))
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from lib import counts
 from lib.auth import Actor
 from lib.filters import LeadFilter
 from lib.models import Method, Status
@@ -35,8 +36,8 @@ def follow_ups_before(actor: Actor, now: datetime) -> datetime:
 def due_by_days(actor: Actor, now: datetime) -> dict[str, datetime | date]:
     """The parameters of a statement that counts follow-ups due by the days that are kept, which are those of UTC: until
     when they are due, and the day on which that is, of which each lead has to be looked at."""
-    due_before = follow_ups_before(actor, now).astimezone(UTC)
-    last_day_begins = due_before.replace(hour=0, minute=0, second=0, microsecond=0)
+    due_before = follow_ups_before(actor, now)
+    last_day_begins = counts.day_begins(due_before)
     return {"due_before": due_before, "last_day_begins": last_day_begins, "last_day": last_day_begins.date()}
 
 

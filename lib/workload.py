@@ -4,14 +4,14 @@ import functools
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import (ARRAY, BigInteger, ColumnElement, Date, DateTime, Integer, Select, Table, Text, and_,
                         bindparam, cast, extract, func, literal, literal_column, null, or_, select, true, union_all)
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
-from lib import conversion, filters, views
+from lib import conversion, counts, filters, views
 from lib.auth import Actor
 from lib.counts import BY_STATUS, CONTACTS, DESKS, INBOUND, NOBODY, OWN_FOLLOW_UPS
 from lib.models import UNTOUCHED, ContactAttempt, Direction, Lead, Method, Status
@@ -134,8 +134,7 @@ def unassigned(session: Session, actor: Actor) -> int:
 
 def _since(name: str, moment: datetime) -> dict[str, datetime | date]:
     """The parameters of a period that begins, or ends, at this moment: the moment, and its day."""
-    moment = moment.astimezone(UTC)
-    begins = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    begins = counts.day_begins(moment)
     return {f"{name}_since": moment, f"{name}_day": begins.date(), f"{name}_day_begins": begins,
             f"{name}_day_ends": begins + timedelta(days=1)}
 
